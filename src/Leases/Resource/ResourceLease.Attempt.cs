@@ -1,0 +1,228 @@
+using OvirtSpm.Leases.Ballot;
+using OvirtSpm.Leases.OnDisk;
+
+namespace OvirtSpm.Leases.Resource;
+
+public sealed partial class ResourceLease
+{
+    /// <summary>One call of Acquire: does what <see cref="AcquireSteps"/> and <see cref="OwnerWatch"/> ask for.</summary>
+    private sealed partial class Attempt(ResourceLease lease, AcquireOptions options, CancellationToken stop)
+    {
+        private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+        private readonly LeaseKeeper keeper = lease.keeper;
+        private readonly ulong generation = lease.keeper.Generation;
+        private readonly SortedDictionary<int, ulong> sharers = [];
+        private AcquireSteps steps;
+        private OwnerWatch? watch;
+        private int pauses;
+
+        public async ValueTask<AcquireOutcome> RunAsync()
+        {
+            if (await lease.EarlierWritesAsync() is { } late)
+            {
+                return new AcquireOutcome.IoFailed($"'{lease.resource}' cannot be taken while an earlier write of ours is out: {late}");
+            }
+
+            Begin();
+            while (true)
+            {
+                // Read before every write below: a host that slept here must not go on with a ballot of its former life.
+                if (!Alive())
+                {
+                    return Lost();
+                }
+
+                if (stop.IsCancellationRequested && steps.Phase is AcquirePhase.ReadAll or AcquirePhase.JudgeOwner or AcquirePhase.ReadLeader)
+                {
+                    return await RetractAsync() is { } ghost ? Unknown(ghost) : throw new OperationCanceledException(stop);
+                }
+
+                var outcome = steps.Phase switch
+                {
+                    AcquirePhase.ReadAll => await ReadAllAsync(),
+                    AcquirePhase.JudgeOwner => await JudgeOwnerAsync(),
+                    AcquirePhase.ReadLeader => await ReadLeaderAsync(),
+                    AcquirePhase.Ballot => await BallotAsync(),
+                    AcquirePhase.WriteLeader => await WriteLeaderAsync(),
+                    _ => await EndedAsync(),
+                };
+                if (outcome is not null)
+                {
+                    return outcome;
+                }
+            }
+        }
+
+        private void Begin()
+        {
+            (watch, pauses) = (null, 0);
+            sharers.Clear();
+            steps = AcquireSteps.Begin(new OwnerValue((ulong)keeper.HostId, generation, lease.NowSeconds), Math.Max(1, options.MaxBallots));
+        }
+
+        // The deadline first: read the other way round, a join in between would lend its deadline to our former life.
+        private bool Alive() => generation != 0 && keeper.Deadline.Holds() && keeper.Generation == generation;
+
+        private async ValueTask<AcquireOutcome?> ReadAllAsync()
+        {
+            watch = null;
+            var bytes = lease.knownHosts == 0 ? lease.geometry.AlignBytes : lease.geometry.BallotReadBytes(lease.knownHosts);
+            var area = new byte[bytes];
+            if (await lease.io.ReadAsync(lease.offset, area, keeper.Timing.IoTimeout) is { } failure)
+            {
+                return await FailedAsync(failure);
+            }
+
+            var error = ResourceSector.Check(area.AsSpan(0, lease.geometry.SectorSize), lease.geometry, keeper.Lockspace, lease.resource, out var leader);
+            if (error == RecordError.None && leader!.NumHosts < (ulong)keeper.HostId)
+            {
+                error = RecordError.WrongHostCount;
+            }
+
+            if (error != RecordError.None)
+            {
+                return Refused(error, 0);
+            }
+
+            lease.knownHosts = (int)leader!.NumHosts;
+            if (lease.geometry.BallotReadBytes(lease.knownHosts) > bytes)
+            {
+                return null;
+            }
+
+            var highest = 0UL;
+            for (var host = 1; host <= lease.knownHosts; host++)
+            {
+                var at = lease.geometry.VoteOffset(host);
+                error = BallotBlock.TryParse(area.AsSpan((int)at, lease.geometry.SectorSize), out var vote);
+                if (error != RecordError.None)
+                {
+                    // R29: before the first ballot, too.
+                    return await RefusedAfterRetractAsync(error, at);
+                }
+
+                highest = Math.Max(highest, vote.Promised);
+            }
+
+            steps = steps.ReadAll(leader, highest, options.MinimumVersion);
+            return null;
+        }
+
+        private async ValueTask<AcquireOutcome?> JudgeOwnerAsync()
+        {
+            var leader = steps.Leader!;
+            var owner = (int)leader.OwnerId;
+            watch ??= new OwnerWatch(leader, keeper.Timing, keeper.WatchdogTimeoutOf, keeper.Hosts.Sighting(owner));
+            var askedAt = lease.clock.Now;
+            var (error, record, failure) = await keeper.ReadHostAsync(owner);
+            if (failure is not null)
+            {
+                return await FailedAsync(failure);
+            }
+
+            if (error is not (RecordError.None or RecordError.WrongOwner) || record is null)
+            {
+                // Whatever cannot be known means "alive".
+                return await OwnedAsync(new AcquireOutcome.Refused(error, lease.geometry.HostIdOffset(owner),
+                    $"'{lease.resource}' is owned by host id {owner}, whose sector in the lockspace cannot be judged: {error.Explain()}"));
+            }
+
+            if (watch.IsGone(record, askedAt, lease.clock.Now) || (await lease.IsReleasedByVoteAsync(leader)).Released)
+            {
+                steps = steps.OwnerIsGone(lease.NowSeconds);
+                return null;
+            }
+
+            var alive = watch.SeenAlive && !watch.IsOverdue;
+            if (alive && !options.WaitForLiveOwner)
+            {
+                return await OwnedAsync(new AcquireOutcome.OwnedByLiveHost(owner, leader.OwnerGeneration, record.Resource.ToString()));
+            }
+
+            if (!alive && !options.WaitForDeadOwner && !options.WaitForLiveOwner)
+            {
+                return await OwnedAsync(new AcquireOutcome.OwnerMayLive(owner, leader.OwnerGeneration, record.Resource.ToString(), watch.Remaining));
+            }
+
+            await PauseAsync(watch.Remaining < Poll ? watch.Remaining : Poll);
+            var (leaderError, now, readFailure) = await lease.ReadLeaderAsync();
+            if (readFailure is null && (leaderError != RecordError.None || now != leader))
+            {
+                steps = steps.LeaderChanged();
+            }
+
+            return readFailure is null ? null : await FailedAsync(readFailure);
+        }
+
+        private async ValueTask<AcquireOutcome?> ReadLeaderAsync()
+        {
+            // Rivals in step would go on outvoting each other: a random pause, longer each time, up to sanlock's one second.
+            var longest = Math.Min(1000, 125 << Math.Min(pauses++, 3));
+            await PauseAsync(TimeSpan.FromMilliseconds(lease.choice.Pick(longest, "pause before the next ballot, ms")));
+            if (!Alive())
+            {
+                return Lost();
+            }
+
+            var (error, now, failure) = await lease.ReadLeaderAsync();
+            if (failure is not null)
+            {
+                return await FailedAsync(failure);
+            }
+
+            if (error != RecordError.None)
+            {
+                return await RefusedAfterRetractAsync(error, 0);
+            }
+
+            steps = steps.ReadLeader(now!);
+            return null;
+        }
+
+        private async ValueTask<AcquireOutcome?> BallotAsync()
+        {
+            if (steps.Round.Phase is BallotPhase.WritePromise or BallotPhase.WriteAccept)
+            {
+                if (await lease.WriteVoteAsync(steps.Round.VoteToWrite) is { } writeFailure)
+                {
+                    return await FailedAsync(writeFailure);
+                }
+
+                steps = steps.VoteWritten();
+                return null;
+            }
+
+            var area = new byte[lease.geometry.BallotReadBytes(steps.Round.NumHosts)];
+            if (await lease.io.ReadAsync(lease.offset, area, keeper.Timing.IoTimeout) is { } failure)
+            {
+                return await FailedAsync(failure);
+            }
+
+            var scanning = steps.Round.Phase;
+            while (steps.Phase == AcquirePhase.Ballot && steps.Round.Phase == scanning)
+            {
+                var host = steps.Round.NextHost;
+                var sector = area.AsSpan((int)lease.geometry.VoteOffset(host), lease.geometry.SectorSize);
+                steps = BallotBlock.TryParse(sector, out var vote) == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();
+                if (host != keeper.HostId && ModeBlock.TryParse(sector, out var mode) == RecordError.None && mode.IsShared)
+                {
+                    sharers[host] = mode.Generation;
+                }
+            }
+
+            return null;
+        }
+
+        private async ValueTask<AcquireOutcome?> WriteLeaderAsync()
+        {
+            var leader = steps.LeaderToWrite(lease.NowSeconds);
+            if (await lease.WriteLeaderAsync(leader) is { } failure)
+            {
+                return await FailedAsync(failure);
+            }
+
+            steps = steps.LeaderWritten(leader);
+            return null;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using OvirtSpm.Leases.OnDisk;
+
+namespace OvirtSpm.Leases;
+
+/// <summary>Makes a new resource: leader, request record and empty votes; free, version 0.</summary>
+public static class ResourceFormat
+{
+    /// <param name="offsetBytes">Multiple of the geometry's area size. One area from there is overwritten.</param>
+    /// <param name="numHosts">Host ids that may take it, which bounds what a ballot reads; null for all of the geometry.</param>
+    /// <remarks>Byte-identical to sanlock 3.8.5 "direct init -r".</remarks>
+    /// <exception cref="ArgumentException">A name, the number of hosts or the place do not fit.</exception>
+    /// <exception cref="IOException">The storage failed; initialise again.</exception>
+    public static async ValueTask InitialiseAsync(
+        ILeaseArea area, long offsetBytes, LeaseGeometry geometry, string lockspace, string resource, int? numHosts = null)
+    {
+        AreaFit.Check(area, offsetBytes, geometry);
+        if (numHosts is < 1 || numHosts > geometry.MaxHosts)
+        {
+            throw new ArgumentException($"{numHosts} hosts do not fit this geometry; use 1 to {geometry.MaxHosts}", nameof(numHosts));
+        }
+
+        var image = new byte[geometry.AlignBytes];
+        var leader = new LeaderRecord
+        {
+            Kind = LeaderKind.Resource,
+            Version = LeaderRecord.ResourceVersion,
+            Flags = geometry.AlignFlag,
+            SectorSize = (uint)geometry.SectorSize,
+            NumHosts = (ulong)(numHosts ?? geometry.MaxHosts),
+            MaxHosts = (ulong)geometry.MaxHosts,
+            Lockspace = LeaseName.Of(lockspace),
+            Resource = LeaseName.Of(resource),
+        };
+        leader.Format(image.AsSpan(0, geometry.SectorSize));
+        new RequestRecord(RequestRecord.CurrentVersion, 0, 0).Format(image.AsSpan((int)geometry.RequestOffset, geometry.SectorSize));
+        await area.WriteAsync(offsetBytes, image);
+    }
+}
