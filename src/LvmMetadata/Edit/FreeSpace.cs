@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using OvirtSpm.LvmMetadata.Model;
+
+namespace OvirtSpm.LvmMetadata.Edit;
+
+/// <summary>The extents that nothing uses, as runs; immutable, so drafts share it and a failed change costs nothing.</summary>
+/// <remarks>
+/// Two sorted sets of the same runs: by place (for growing and freeing) and by size (for best fit). Every change costs a few
+/// steps down a tree, whatever the number of volumes; it is worked out from the text only once, when a text is read.
+/// </remarks>
+internal sealed class FreeSpace
+{
+    private static readonly IComparer<ExtentRun> ByPlace = Comparer<ExtentRun>.Create(static (a, b) =>
+        a.PvIndex != b.PvIndex ? a.PvIndex.CompareTo(b.PvIndex) : a.Start.CompareTo(b.Start));
+
+    private static readonly IComparer<ExtentRun> BySize = Comparer<ExtentRun>.Create(static (a, b) =>
+        a.Length != b.Length ? a.Length.CompareTo(b.Length)
+        : a.PvIndex != b.PvIndex ? a.PvIndex.CompareTo(b.PvIndex) : a.Start.CompareTo(b.Start));
+
+    private readonly ImmutableSortedSet<ExtentRun> places;
+    private readonly ImmutableSortedSet<ExtentRun> sizes;
+    private readonly ImmutableArray<bool> allocatable;
+
+    private FreeSpace(
+        ImmutableSortedSet<ExtentRun> places, ImmutableSortedSet<ExtentRun> sizes, ImmutableArray<bool> allocatable, long allocatableExtents)
+    {
+        this.places = places;
+        this.sizes = sizes;
+        this.allocatable = allocatable;
+        AllocatableExtents = allocatableExtents;
+    }
+
+    public long AllocatableExtents { get; }
+
+    /// <summary>All runs, those of physical volumes that give none away included.</summary>
+    public IReadOnlyCollection<ExtentRun> Runs => places;
+
+    /// <returns>Null, and why, when two volumes use the same extent or one uses an extent that does not exist.</returns>
+    public static FreeSpace? From(ImmutableArray<PhysicalVolume> pvs, List<UsedExtents> used, out string problem)
+    {
+        used.Sort(static (a, b) => a.PvIndex != b.PvIndex ? a.PvIndex.CompareTo(b.PvIndex) : a.Start.CompareTo(b.Start));
+        var runs = new List<ExtentRun>();
+        var next = 0;
+        problem = "";
+        foreach (var pv in pvs)
+        {
+            long end = 0;
+            for (; next < used.Count && used[next].PvIndex == pv.Index; next++)
+            {
+                var use = used[next];
+                if (use.Start < end)
+                {
+                    problem = $"volumes '{used[next - 1].Volume}' and '{use.Volume}' both use extent {use.Start} of {pv.SectionName}";
+                    return null;
+                }
+                if (use.Start + use.Length > pv.ExtentCount)
+                {
+                    problem = $"volume '{use.Volume}' uses extent {use.Start + use.Length - 1} of {pv.SectionName}, which has {pv.ExtentCount}";
+                    return null;
+                }
+                if (use.Start > end)
+                {
+                    runs.Add(new ExtentRun(pv.Index, end, use.Start - end));
+                }
+                end = use.Start + use.Length;
+            }
+            if (end < pv.ExtentCount)
+            {
+                runs.Add(new ExtentRun(pv.Index, end, pv.ExtentCount - end));
+            }
+        }
+        var allocatable = pvs.Select(pv => pv.IsAllocatable).ToImmutableArray();
+        var givable = runs.Where(run => allocatable[run.PvIndex]).ToList();
+        return new FreeSpace(
+            ImmutableSortedSet.CreateRange(ByPlace, runs), ImmutableSortedSet.CreateRange(BySize, givable), allocatable, givable.Sum(run => run.Length));
+    }
+
+    /// <summary>How many extents from this one on are free and may be given away.</summary>
+    public long GivableAt(int pv, long start) =>
+        pv >= 0 && pv < allocatable.Length && allocatable[pv] && Containing(pv, start) is { } run ? run.End - start : 0;
+
+    /// <summary>The smallest run that holds so many, the first one among equals; null when none does.</summary>
+    public ExtentRun? BestFit(long length)
+    {
+        var index = sizes.IndexOf(new ExtentRun(-1, -1, length));
+        return ~index < sizes.Count ? sizes[~index] : null;
+    }
+
+    /// <summary>The largest run that may be given away, the first one among equals; null when there is none.</summary>
+    public ExtentRun? Largest() => sizes.IsEmpty ? null : BestFit(sizes.Max.Length);
+
+    /// <exception cref="InvalidOperationException">Not all of them are free.</exception>
+    public FreeSpace Take(ExtentRun taken)
+    {
+        if (Containing(taken.PvIndex, taken.Start) is not { } run || run.End < taken.End)
+        {
+            throw new InvalidOperationException($"{taken} is not free");
+        }
+        var next = Without(run);
+        if (run.Start < taken.Start)
+        {
+            next = next.With(new ExtentRun(run.PvIndex, run.Start, taken.Start - run.Start));
+        }
+        return taken.End < run.End ? next.With(new ExtentRun(run.PvIndex, taken.End, run.End - taken.End)) : next;
+    }
+
+    /// <exception cref="InvalidOperationException">Some of them are free already.</exception>
+    public FreeSpace Release(ExtentRun freed)
+    {
+        var next = this;
+        if (Containing(freed.PvIndex, freed.Start) is not null || Following(freed.PvIndex, freed.Start) is { } later && later.Start < freed.End)
+        {
+            throw new InvalidOperationException($"{freed} is free already");
+        }
+        if (freed.Start > 0 && Containing(freed.PvIndex, freed.Start - 1) is { } before)
+        {
+            next = next.Without(before);
+            freed = new ExtentRun(freed.PvIndex, before.Start, before.Length + freed.Length);
+        }
+        if (Containing(freed.PvIndex, freed.End) is { } after)
+        {
+            next = next.Without(after);
+            freed = freed with { Length = freed.Length + after.Length };
+        }
+        return next.With(freed);
+    }
+
+    private ExtentRun? Containing(int pv, long extent)
+    {
+        var index = places.IndexOf(new ExtentRun(pv, extent, 0));
+        index = index >= 0 ? index : ~index - 1;
+        return index >= 0 && places[index] is var run && run.PvIndex == pv && run.Start <= extent && extent < run.End ? run : null;
+    }
+
+    private ExtentRun? Following(int pv, long extent)
+    {
+        var index = places.IndexOf(new ExtentRun(pv, extent, 0));
+        index = index >= 0 ? index : ~index;
+        return index < places.Count && places[index].PvIndex == pv ? places[index] : null;
+    }
+
+    private FreeSpace With(ExtentRun run) => allocatable[run.PvIndex]
+        ? new FreeSpace(places.Add(run), sizes.Add(run), allocatable, AllocatableExtents + run.Length)
+        : new FreeSpace(places.Add(run), sizes, allocatable, AllocatableExtents);
+
+    private FreeSpace Without(ExtentRun run) => allocatable[run.PvIndex]
+        ? new FreeSpace(places.Remove(run), sizes.Remove(run), allocatable, AllocatableExtents - run.Length)
+        : new FreeSpace(places.Remove(run), sizes, allocatable, AllocatableExtents);
+}

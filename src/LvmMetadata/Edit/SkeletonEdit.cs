@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.LvmMetadata.Text;
+
+namespace OvirtSpm.LvmMetadata.Edit;
+
+/// <summary>Stamps the few keys of the group that a commit changes.</summary>
+internal static class SkeletonEdit
+{
+    public static VolumeGroupSkeleton Stamp(VolumeGroupSkeleton skeleton, uint seqno, ImmutableArray<string>? tags, ulong? epoch, byte[] trailer)
+    {
+        var items = skeleton.Items.ToBuilder();
+        Set(items, "seqno", "id", new ConfigWriter().Raw("seqno = "u8).Number(seqno));
+        if (tags is { IsEmpty: true })
+        {
+            var index = IndexOf(items, "tags");
+            if (index >= 0)
+            {
+                items.RemoveAt(index);
+            }
+        }
+        else if (tags is { } changed)
+        {
+            Set(items, "tags", IndexOf(items, "flags") >= 0 ? "flags" : "status", new ConfigWriter().Raw("tags = "u8).QuotedList(changed));
+        }
+        if (epoch is { } stamp)
+        {
+            // Beside the keys, before the sections: newer lvm2 scans only up to the end of physical_volumes.
+            var after = IndexOf(items, "metadata_copies") >= 0 ? "metadata_copies" : "extent_size";
+            Set(items, VolumeGroup.TripwireKey, after, new ConfigWriter().Raw("spm_epoch = "u8).Number((long)stamp));
+        }
+        return skeleton with { Items = items.ToImmutable(), Trailer = trailer };
+    }
+
+    private static void Set(ImmutableArray<SkeletonItem>.Builder items, string key, string after, ConfigWriter statement)
+    {
+        var index = IndexOf(items, key);
+        if (index >= 0)
+        {
+            items[index] = items[index].Saying(statement.Written);
+        }
+        else
+        {
+            items.Insert(IndexOf(items, after) + 1, SkeletonItem.OnNewLine(key, statement.Written));
+        }
+    }
+
+    private static int IndexOf(ImmutableArray<SkeletonItem>.Builder items, string key)
+    {
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (items[i].Key == key)
+            {
+                return i;
+            }
+        }
+        return -1;
+    }
+}

@@ -1,0 +1,281 @@
+using System.Collections.Immutable;
+using OvirtSpm.LvmMetadata.Model;
+
+namespace OvirtSpm.LvmMetadata.Edit;
+
+/// <summary>A batch of changes to one group that becomes one commit. Not safe for use by two callers at once.</summary>
+/// <remarks>
+/// A change costs its own volume only: the others keep their objects and their bytes, free space and the index by name are
+/// trees that are shared with the group. A change that fails leaves the batch as it was.
+/// </remarks>
+public sealed class VolumeGroupDraft
+{
+    private readonly Dictionary<int, LogicalVolume?> changes = [];
+    private readonly int firstNewOrdinal;
+    private int nextOrdinal;
+    private NameIndex byName;
+    private ImmutableArray<string> tags;
+    private FreeSpace free;
+    private long blockBytes;
+    private ImmutableHashSet<LvmUuid>? ids;
+
+    public VolumeGroupDraft(VolumeGroup from)
+    {
+        From = from;
+        byName = from.Interior.ByName;
+        free = from.Interior.Free;
+        blockBytes = from.Interior.BlockBytes;
+        ids = from.Interior.Ids;
+        tags = from.Tags;
+        nextOrdinal = firstNewOrdinal = from.LogicalVolumes.IsEmpty ? 0 : from.LogicalVolumes[^1].Text.Ordinal + 1;
+    }
+
+    /// <summary>The group this batch changes.</summary>
+    public VolumeGroup From { get; }
+
+    public bool HasChanges => changes.Count > 0 || tags != From.Tags;
+
+    public long FreeExtents => free.AllocatableExtents;
+
+    public ImmutableArray<string> Tags => tags;
+
+    /// <summary>The volume as the batch leaves it, or null.</summary>
+    public LogicalVolume? Find(string name) => byName.Find(name);
+
+    /// <summary>New linear, visible, writable volume.</summary>
+    /// <param name="extents">At least 1.</param>
+    /// <param name="createdAt">Whole seconds are kept.</param>
+    /// <param name="placement">Exactly there and in one piece; NoSpace when that is not free.</param>
+    public EditOutcome CreateLinear(
+        string name, LvmUuid id, long extents, IEnumerable<string> tags, DateTimeOffset createdAt, string host, Placement? placement = null)
+    {
+        var wanted = tags.Distinct().ToImmutableArray();
+        var problem = From.WriteRefusal ?? GroupRules.NewVolumeNameProblem(From.Name, name) ?? TagsProblem(wanted) ?? SizeProblem(extents);
+        if (problem is not null)
+        {
+            return new EditOutcome.Refused(problem);
+        }
+        if (Find(name) is not null)
+        {
+            return new EditOutcome.Exists(name);
+        }
+        if (id.IsEmpty || !IsNew(id))
+        {
+            return new EditOutcome.Refused($"another volume has the uuid {id}, or it is empty; give a fresh one");
+        }
+        if (Uncountable() is { } refused)
+        {
+            return refused;
+        }
+        var runs = placement is { } place
+            ? ExtentAllocator.PlanAt(free, extents, place, out var after)
+            : ExtentAllocator.Plan(free, extents, null, out after);
+        if (runs is null)
+        {
+            return new EditOutcome.NoSpace(extents, placement is { } at ? free.GivableAt(at.PvIndex, at.StartExtent) : free.AllocatableExtents);
+        }
+        var volume = NewLinearVolume.Make(From, name, id, runs, wanted, createdAt, host, nextOrdinal);
+        ids = ids!.Add(id);
+        free = after;
+        nextOrdinal++;
+        Put(null, volume);
+        return new EditOutcome.Done(extents);
+    }
+
+    /// <param name="newExtentCount">Absolute: repeating the request is harmless.</param>
+    public EditOutcome Extend(string name, long newExtentCount)
+    {
+        if (Changeable(name, out var volume) is { } refused)
+        {
+            return refused;
+        }
+        if (newExtentCount <= volume.ExtentCount)
+        {
+            return new EditOutcome.AlreadyThere(volume.ExtentCount);
+        }
+        if (SizeProblem(newExtentCount) is { } problem)
+        {
+            return new EditOutcome.Refused(problem);
+        }
+        if (Uncountable() is { } uncountable)
+        {
+            return uncountable;
+        }
+        var needed = newExtentCount - volume.ExtentCount;
+        var tail = volume.Segments[^1];
+        var growAt = new Placement(tail.Areas[0].PvIndex, tail.Areas[0].StartExtent + tail.ExtentCount);
+        if (ExtentAllocator.Plan(free, needed, growAt, out var after) is not { } runs)
+        {
+            return new EditOutcome.NoSpace(needed, free.AllocatableExtents);
+        }
+        var grown = LogicalVolumeEdit.Grown(volume, runs, From.PhysicalVolumes, From.ExtentSizeBytes);
+        free = after;
+        Put(volume, grown);
+        return new EditOutcome.Done(newExtentCount);
+    }
+
+    /// <param name="newExtentCount">Absolute, at least 1; a volume as small or smaller is AlreadyThere. The tail's extents become free.</param>
+    public EditOutcome Reduce(string name, long newExtentCount)
+    {
+        if (Changeable(name, out var volume) is { } refused)
+        {
+            return refused;
+        }
+        if (newExtentCount < 1)
+        {
+            return new EditOutcome.Refused($"a volume has at least 1 extent, not {newExtentCount}; remove it instead");
+        }
+        if (newExtentCount >= volume.ExtentCount)
+        {
+            return new EditOutcome.AlreadyThere(volume.ExtentCount);
+        }
+        var cut = LogicalVolumeEdit.Cut(volume, newExtentCount, From.ExtentSizeBytes);
+        foreach (var segment in volume.Segments)
+        {
+            var kept = Math.Clamp(newExtentCount - segment.StartExtent, 0, segment.ExtentCount);
+            if (kept < segment.ExtentCount)
+            {
+                free = free.Release(new ExtentRun(segment.Areas[0].PvIndex, segment.Areas[0].StartExtent + kept, segment.ExtentCount - kept));
+            }
+        }
+        Put(volume, cut);
+        return new EditOutcome.Done(newExtentCount);
+    }
+
+    public EditOutcome Remove(string name)
+    {
+        if (Changeable(name, out var volume) is { } refused)
+        {
+            return refused;
+        }
+        var lead = volume.Text.Block.Span;
+        if (lead[..lead.IndexOf((byte)'{')].IndexOf((byte)'=') >= 0)
+        {
+            return new EditOutcome.Refused($"keys we do not know stand before volume '{name}' and would be lost; remove it with lvm2");
+        }
+        foreach (var segment in volume.Segments)
+        {
+            free = free.Release(new ExtentRun(segment.Areas[0].PvIndex, segment.Areas[0].StartExtent, segment.ExtentCount));
+        }
+        ids = ids?.Remove(volume.Uuid);
+        Put(volume, null);
+        return new EditOutcome.Done(0);
+    }
+
+    /// <summary>AlreadyThere when nothing is left to remove or to add.</summary>
+    public EditOutcome ChangeTags(string name, IEnumerable<string> remove, IEnumerable<string> add)
+    {
+        if (Changeable(name, out var volume) is { } refused)
+        {
+            return refused;
+        }
+        var next = TagSet.Change(volume.Tags, remove, add);
+        if (TagsProblem(next) is { } problem)
+        {
+            return new EditOutcome.Refused(problem);
+        }
+        if (next.SequenceEqual(volume.Tags))
+        {
+            return new EditOutcome.AlreadyThere(volume.ExtentCount);
+        }
+        Put(volume, LogicalVolumeEdit.WithTags(volume, next));
+        return new EditOutcome.Done(volume.ExtentCount);
+    }
+
+    /// <summary>AlreadyThere when nothing is left to remove or to add. The epoch's tag is the commit's own.</summary>
+    public EditOutcome ChangeVgTags(IEnumerable<string> remove, IEnumerable<string> add)
+    {
+        var next = TagSet.Change(tags, remove, add);
+        if ((From.WriteRefusal ?? TagsProblem(next)) is { } problem)
+        {
+            return new EditOutcome.Refused(problem);
+        }
+        if (!next.Where(EpochTag.Is).SequenceEqual(tags.Where(EpochTag.Is)))
+        {
+            return new EditOutcome.Refused($"tags that begin with {VolumeGroup.EpochTagPrefix} belong to the commit itself");
+        }
+        if (next.SequenceEqual(tags))
+        {
+            return new EditOutcome.AlreadyThere(0);
+        }
+        tags = next;
+        return new EditOutcome.Done(0);
+    }
+
+    /// <summary>The group after the batch, stamped for one commit.</summary>
+    /// <exception cref="InvalidOperationException">The group must not be written, see <see cref="VolumeGroup.WriteRefusal"/>.</exception>
+    public VolumeGroup Build(uint seqno, ulong epoch, DateTimeOffset when, string description, string host)
+    {
+        if (From.WriteRefusal is { } refusal)
+        {
+            throw new InvalidOperationException(refusal);
+        }
+        var stamped = tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1
+            ? tags
+            : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
+        var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
+        var skeleton = SkeletonEdit.Stamp(From.Interior.Skeleton, seqno, stamped == From.Tags ? null : stamped, epoch, trailer);
+        return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
+        {
+            Name = From.Name,
+            Uuid = From.Uuid,
+            Seqno = seqno,
+            ExtentSizeBytes = From.ExtentSizeBytes,
+            Status = From.Status,
+            Flags = From.Flags,
+            Tags = stamped,
+            PhysicalVolumes = From.PhysicalVolumes,
+            LogicalVolumes = changes.Count == 0 ? From.LogicalVolumes : VolumeList.Apply(From.LogicalVolumes, changes, firstNewOrdinal, nextOrdinal),
+            Epoch = epoch,
+            HasTripwire = true,
+            WriteRefusal = null,
+            Description = description,
+            WriterHost = host,
+        };
+    }
+
+    private EditOutcome? Changeable(string name, out LogicalVolume volume)
+    {
+        volume = Find(name)!;
+        return From.WriteRefusal is { } refusal ? new EditOutcome.Refused(refusal)
+            : volume is null ? new EditOutcome.NotFound(name)
+            : volume.EditRefusal is { } own ? new EditOutcome.Refused(own)
+            : null;
+    }
+
+    private EditOutcome? Uncountable() => From.Interior.UncountableVolume is { } volume
+        ? new EditOutcome.Refused($"volume '{volume}' holds extents in a way that is not known here, so none can be given away; use lvm2")
+        : null;
+
+    private bool IsNew(LvmUuid id)
+    {
+        // Worked out at the first creation only, then carried from commit to commit.
+        ids ??= [.. From.LogicalVolumes.Select(volume => volume.Uuid), .. changes.Values.OfType<LogicalVolume>().Select(volume => volume.Uuid)];
+        return !ids.Contains(id);
+    }
+
+    private void Put(LogicalVolume? before, LogicalVolume? after)
+    {
+        var known = after ?? before!;
+        changes[known.Text.Ordinal] = after;
+        blockBytes += (after?.Text.Block.Length ?? 0) - (before?.Text.Block.Length ?? 0);
+        byName = byName.With(known.Name, after);
+    }
+
+    private static string? TagsProblem(ImmutableArray<string> tags)
+    {
+        foreach (var tag in tags)
+        {
+            if (GroupRules.TagProblem(tag) is { } problem)
+            {
+                return problem;
+            }
+        }
+        return null;
+    }
+
+    private string? SizeProblem(long extents) =>
+        extents is < 1 or > uint.MaxValue || extents > long.MaxValue / From.ExtentSizeBytes
+            ? $"a volume has 1 to {uint.MaxValue} extents, not {extents}"
+            : null;
+}

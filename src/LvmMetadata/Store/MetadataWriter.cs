@@ -1,0 +1,135 @@
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.LvmMetadata.OnDisk;
+
+namespace OvirtSpm.LvmMetadata.Store;
+
+/// <summary>Brings one text to disk, in the one order that leaves the old or the new group readable at every instant.</summary>
+internal sealed class MetadataWriter
+{
+    private Memory<byte> text;
+
+    /// <param name="copies">All used copies; on success each knows its new place.</param>
+    /// <param name="skipPredecessor">R4: the first text of an epoch.</param>
+    /// <remarks>
+    /// R2: text 1, text 2, flush, header 1, flush, header 2, flush; never two of them at once. A crash before header 1 leaves the old
+    /// group in both copies, a crash after it the new one in at least one, and lvm2 as well as we take the newer.
+    /// </remarks>
+    public async ValueTask<CommitOutcome> WriteAsync(List<MetadataCopy> copies, VolumeGroup next, IWriteGuard guard, bool skipPredecessor)
+    {
+        var size = next.TextLength + 1;
+        var places = new long[copies.Count];
+        for (var i = 0; i < copies.Count; i++)
+        {
+            // R4: one text is limited to a share of the ring, so that there is always room beside the live one and a stray one.
+            if (size > copies[i].Ring.MaxTextBytes || copies[i].Ring.Next(copies[i].Location, size, skipPredecessor) is not { } place)
+            {
+                return new CommitOutcome.NotIssued(
+                    $"{copies[i].Where}: a text of {size} bytes does not fit beside the live one; at most {copies[i].Ring.MaxTextBytes} bytes do: remove volumes or tags");
+            }
+            places[i] = place;
+        }
+        var crc = Render(next, size);
+        var issued = false;
+        try
+        {
+            // Somebody may have committed since this change was made; its text must not be overwritten (one writer's next text
+            // lies where the other's does).
+            if (await FindForeignAsync(copies) is { } foreign)
+            {
+                return new CommitOutcome.ForeignWrite(foreign);
+            }
+            for (var i = 0; i < copies.Count; i++)
+            {
+                // R2: the deadline is read directly before each write.
+                if (!guard.MayWrite())
+                {
+                    return Fenced(issued, "before the text");
+                }
+                issued = true;
+                var align = copies[i].Ring.Alignment;
+                await copies[i].Pv.WriteAsync(copies[i].Area.OffsetBytes + places[i], text[..((size + align - 1) / align * align)]);
+            }
+            await FlushAllAsync(copies);
+            if (await FindForeignAsync(copies) is { } meanwhile)
+            {
+                return new CommitOutcome.ForeignWrite(meanwhile);
+            }
+            var written = new List<MetadataCopy>(copies.Count);
+            for (var i = 0; i < copies.Count; i++)
+            {
+                if (!guard.MayWrite())
+                {
+                    return Fenced(issued, "before a header");
+                }
+                var location = new TextLocation(places[i], size, crc, 0);
+                await WriteHeaderAsync(copies[i], location);
+                // R2: the second header only when the first is durable, or a crash could lose both at once.
+                await copies[i].Pv.FlushAsync();
+                written.Add(copies[i] with { Location = location });
+            }
+            // R1: what returned after the deadline is not acknowledged, although it may well be there.
+            if (!guard.MayWrite())
+            {
+                return Fenced(issued, "after the last flush");
+            }
+            copies.Clear();
+            copies.AddRange(written);
+            return new CommitOutcome.Committed(next);
+        }
+        catch (IOException failure)
+        {
+            return issued ? new CommitOutcome.Unknown(failure.Message) : new CommitOutcome.NotIssued(failure.Message);
+        }
+    }
+
+    /// <returns>What was found where slot 0 is not what this writer knows; null when all are.</returns>
+    public static async ValueTask<string?> FindForeignAsync(List<MetadataCopy> copies)
+    {
+        foreach (var copy in copies)
+        {
+            var read = await HeaderRead.ReadAsync(copy.Pv, copy.Area, DiskMemory.Allocate(copy.HeaderWriteBytes));
+            if (read.Error == HeaderError.None ? read.Header.Committed != copy.Location : copy.Location is not null)
+            {
+                var found = read.Error == HeaderError.None ? read.Header.Committed.ToString() : $"a header that is not believed ({read.Error})";
+                return $"{copy.Where}: slot 0 was {copy.Location?.ToString() ?? "not believed"}, now it is {found}: somebody else wrote";
+            }
+        }
+        return null;
+    }
+
+    public static async ValueTask FlushAllAsync(List<MetadataCopy> copies)
+    {
+        foreach (var pv in copies.Select(copy => copy.Pv).Distinct())
+        {
+            await pv.FlushAsync();
+        }
+    }
+
+    public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location)
+    {
+        var sector = DiskMemory.Allocate(copy.HeaderWriteBytes);
+        if (sector.Length > MdaHeader.Bytes)
+        {
+            // On 4096-byte sectors the first ring bytes share the header's: stock lvm2 may keep its live text there.
+            await copy.Pv.ReadAsync(copy.Area.OffsetBytes, sector);
+        }
+        new MdaHeader(copy.Area.OffsetBytes, copy.Area.SizeBytes, location, default).Format(sector.Span);
+        await copy.Pv.WriteAsync(copy.Area.OffsetBytes, sector);
+    }
+
+    private uint Render(VolumeGroup next, int size)
+    {
+        var padded = (size + 4095) / 4096 * 4096;
+        if (text.Length < padded)
+        {
+            text = DiskMemory.Allocate(padded + (padded / 2 / 4096 * 4096));
+        }
+        var length = next.WriteText(text.Span);
+        text.Span[length..padded].Clear();
+        return LvmCrc.Compute(text.Span[..size]);
+    }
+
+    private static CommitOutcome Fenced(bool issued, string when) => issued
+        ? new CommitOutcome.Unknown($"the lease's deadline passed {when}")
+        : new CommitOutcome.NotIssued($"the lease's deadline passed {when}");
+}

@@ -1,0 +1,13 @@
+using OvirtSpm.LvmMetadata;
+
+namespace LvmMetadata.Tests.Support;
+
+/// <summary>A deadline that passes after a chosen number of questions.</summary>
+public sealed class TestGuard(ulong epoch, int allowed = int.MaxValue) : IWriteGuard
+{
+    public int Asked { get; private set; }
+
+    public ulong Epoch => epoch;
+
+    public bool MayWrite() => ++Asked <= allowed;
+}
