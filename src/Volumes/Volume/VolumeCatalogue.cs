@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using OvirtSpm.Volumes.Domain;
+
+namespace OvirtSpm.Volumes.Volume;
+
+/// <summary>All volumes of a domain, each joined from its LV and its slot.</summary>
+public static class VolumeCatalogue
+{
+    /// <param name="domain">The domain's UUID.</param>
+    /// <param name="volumes">Every LV of the group; special ones are passed over.</param>
+    /// <param name="readSlot">What slot n says; null when it could not be read from the storage.</param>
+    /// <returns>In the order of <paramref name="volumes"/>.</returns>
+    public static ImmutableArray<VolumeInfo> Join(Guid domain, IEnumerable<VolumeFacts> volumes, Func<int, SlotReading?> readSlot)
+    {
+        var parsed = volumes
+            .Where(facts => !SpecialVolumes.IsSpecial(facts.Name))
+            .Select(facts => (Facts: facts, Tags: VolumeTags.Parse(facts.Tags, out var wrong), Wrong: wrong))
+            .ToList();
+        var uuids = parsed.Select(entry => Uuid(entry.Facts.Name)).Where(uuid => uuid != Guid.Empty).ToHashSet();
+        var users = parsed.Where(entry => entry.Tags.Slot is not null).ToLookup(entry => entry.Tags.Slot!.Value, entry => entry.Facts.Name);
+        return
+        [
+            .. parsed.Select(entry =>
+            {
+                var reading = entry.Tags.Slot is { } slot ? readSlot(slot) : null;
+                return VolumeJoin.Join(domain, entry.Facts, entry.Tags, entry.Wrong, reading, uuids, users);
+            }),
+        ];
+    }
+
+    /// <summary>The slots that are taken, by whatever LV names them: also of those being created or removed.</summary>
+    public static IEnumerable<int> TakenSlots(IEnumerable<VolumeFacts> volumes) =>
+        volumes.Select(facts => VolumeTags.Parse(facts.Tags, out _).Slot).OfType<int>();
+
+    internal static Guid Uuid(string name) => Guid.TryParseExact(name, "D", out var uuid) ? uuid : Guid.Empty;
+}
