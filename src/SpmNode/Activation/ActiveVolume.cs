@@ -1,0 +1,12 @@
+namespace OvirtSpm.Node.Activation;
+
+/// <summary>A volume this host serves to a guest.</summary>
+sealed record ActiveVolume(Guid Volume, int Slot, bool ReadOnly, VolumeExport Export, IServedVolume Served)
+{
+    /// <summary>The option that opens it in QEMU. A node that is restarted is waited for.</summary>
+    public string BlockDevice =>
+        $"driver=nbd,node-name={NodeName},server.type=unix,server.path={Served.SocketPath},export={Volume},reconnect-delay=120{(ReadOnly ? ",read-only=on" : "")}";
+
+    /// <summary>QEMU allows 31 characters.</summary>
+    string NodeName => "spm-" + Volume.ToString("N")[..27];
+}

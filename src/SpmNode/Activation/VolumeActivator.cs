@@ -1,0 +1,256 @@
+using System.Collections.Concurrent;
+using OvirtSpm.LvmMetadata.Mapping;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Activation;
+
+/// <summary>Makes volumes usable on this host, and says so on the LUN before they are (R10).</summary>
+sealed class VolumeActivator(
+    PoolDomain domain, Membership membership, ActivationMaps maps, IVolumeServer server, Func<Guid, IGrowthRequests> growth,
+    string socketDirectory, TimeSpan holdLimit, TimeProvider clock, ExportMetrics metrics, Action<string> log)
+{
+    /// <summary>How long a deactivation waits for writes that the device has not returned.</summary>
+    static readonly TimeSpan DeactivationLimit = TimeSpan.FromSeconds(10);
+
+    readonly ConcurrentDictionary<Guid, ActiveVolume> active = [];
+    readonly SemaphoreSlim changing = new(1);
+    bool ended;
+
+    public IReadOnlyCollection<ActiveVolume> Active => [.. active.Values];
+
+    public ActiveVolume? Find(Guid volume) => active.GetValueOrDefault(volume);
+
+    public ActiveVolume? FindBySocket(string path) => active.Values.FirstOrDefault(a => a.Served.SocketPath == path);
+
+    /// <summary>Serves again what this machine had active when its node ended. The guests notice nothing (they reconnect).</summary>
+    /// <remarks>
+    /// The entries in our map, of this machine and boot, kept the extents ours all the time (R11); the caller holds R7's lock, so
+    /// every write of the earlier life has returned. No lease is needed to go on with what was never given up (R12).
+    /// </remarks>
+    public async Task RestoreAsync()
+    {
+        var own = await maps.ReadOwnAsync();
+        var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
+            .SelectMany(part => part.Sector!.Active()).ToList();
+        if (mine.Count == 0)
+        {
+            return;
+        }
+        var view = await LunReader.ViewAsync(domain);
+        var others = await maps.ReadAllAsync();
+        foreach (var (slot, mode) in mine)
+        {
+            if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { IsUsable: true } volume)
+            {
+                continue;
+            }
+            if (mode == ActivationMode.ReadWrite
+                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use == SlotUse.ReadWrite))
+            {
+                // R10: a crash between writing the entry and looking at the others' maps leaves an entry that was never entitled to
+                // serve. A map that cannot be read does not count here: while it could be, this volume was found to be ours.
+                log($"volume {volume.Name} is not served again: another host has it active for writing, too");
+                continue;
+            }
+            maps.TryHold(slot);
+            Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
+            log($"serving volume {volume.Name} again");
+        }
+    }
+
+    /// <summary>The node ends: sockets close, so that guests wait for it to come back; the entries on the LUN stay (R11).</summary>
+    public async Task CloseAsync()
+    {
+        await changing.WaitAsync();
+        try
+        {
+            // R8: what were activated after this would be written while the host id waits for all writes to return.
+            ended = true;
+            foreach (var there in active.Values)
+            {
+                // The socket first: what is held or under way is then repeated by the guest's reconnect instead of failing.
+                await there.Served.DisposeAsync();
+                await there.Export.DeactivateAsync(DeactivationLimit);
+            }
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    public async Task<ActiveVolume> ActivateAsync(string reference, bool readOnly)
+    {
+        await changing.WaitAsync();
+        try
+        {
+            if (ended)
+            {
+                throw Refusal.Unavailable("this node is ending, so it activates nothing. Ask again when it is back.");
+            }
+            if (!membership.IsValid)
+            {
+                // R12: without a host id nothing new is activated; what is active goes on.
+                throw Refusal.Unavailable("this node does not hold its host id now, so it activates nothing. See 'spm status'.");
+            }
+            var volume = Usable((await LunReader.ViewAsync(domain)).Find(reference));
+            if (active.TryGetValue(volume.Uuid, out var there))
+            {
+                if (there.Export.IsClosed)
+                {
+                    throw Refusal.Conflict($"volume {volume.Name} is being deactivated here; deactivate it again until that is done.");
+                }
+                return there.ReadOnly == readOnly
+                    ? there
+                    : throw Refusal.Conflict($"volume {volume.Name} is active here {(there.ReadOnly ? "read-only" : "for writing")}; deactivate it first.");
+            }
+            return await ActivateAsync(volume, volume.Tags.Slot!.Value, readOnly);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>R10: set, flush, re-read metadata and the other maps; only then it may be used. A conflict backs off.</summary>
+    async Task<ActiveVolume> ActivateAsync(VolumeInfo volume, int slot, bool readOnly)
+    {
+        if (!maps.TryHold(slot))
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is being created on this node; ask again in a moment.");
+        }
+        var generation = membership.Generation;
+        try
+        {
+            await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
+            var view = await LunReader.ViewAsync(domain);
+            var now = Usable(view.Find(volume.Name));
+            if (now.Tags.Slot != slot)
+            {
+                throw Refusal.Conflict($"volume {volume.Name} moved to another slot while it was being activated; try again.");
+            }
+            if (!readOnly && (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId) is [var other, ..])
+            {
+                var name = await membership.ReadRecordAsync(other.Host) is { } record ? $"'{record.Name}' (host id {other.Host})" : $"host id {other.Host}";
+                throw Refusal.Conflict(other.Use == SlotUse.Unreadable
+                    ? $"the activation map of {name} cannot be read, so volume {volume.Name} counts as active there."
+                    : $"volume {volume.Name} is active for writing on {name}; deactivate it there first.");
+            }
+            if (!membership.IsValid)
+            {
+                // R12: read again, since the storage may have kept us waiting past the deadline.
+                throw Refusal.Unavailable("this node lost its host id while it activated the volume. See 'spm status', and ask again.");
+            }
+            return Serve(view.Group, now, slot, readOnly);
+        }
+        catch
+        {
+            try
+            {
+                await maps.SetAsync(slot, ActivationMode.Inactive, generation);
+            }
+            finally
+            {
+                maps.Release(slot);
+            }
+            throw;
+        }
+    }
+
+    /// <param name="slot">The volume's, so that an entry is cleared, too, whose last write failed when an activation or a creation
+    /// ended: nobody else could ever clear it while this node runs.</param>
+    public async Task DeactivateAsync(Guid volume, int? slot = null)
+    {
+        await changing.WaitAsync();
+        try
+        {
+            if (!active.TryGetValue(volume, out var there))
+            {
+                await ClearLeftoverAsync(slot);
+                return;
+            }
+            // The server first: what is held stays unanswered, so a guest that is still there sends it again instead of seeing an error.
+            await there.Served.DisposeAsync();
+            if (await there.Export.DeactivateAsync(DeactivationLimit) is DeactivateOutcome.StillWriting still)
+            {
+                // R8, R11: the entry stays for as long as a write may land.
+                throw Refusal.Unavailable(
+                    $"volume {volume}: {still.Writes} writes have not returned from the device. It stays marked active on the LUN; deactivate it again when the storage answers.");
+            }
+            // Forgotten only when the LUN says so, too: otherwise nobody could clear the entry when this write fails.
+            await maps.SetAsync(there.Slot, ActivationMode.Inactive, membership.Generation);
+            active.TryRemove(volume, out _);
+            maps.Release(there.Slot);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    async Task ClearLeftoverAsync(int? leftover)
+    {
+        // Held: a creation on this node has its writes on their way.
+        if (leftover is not { } slot || !maps.TryHold(slot))
+        {
+            return;
+        }
+        try
+        {
+            if ((await maps.ReadOwnAsync()).Active().Any(entry => entry.Slot == slot))
+            {
+                await maps.SetAsync(slot, ActivationMode.Inactive, membership.Generation);
+            }
+        }
+        finally
+        {
+            maps.Release(slot);
+        }
+    }
+
+    /// <summary>Loads the segments of an extend's answer (R12).</summary>
+    public GrowOutcome? Grow(Guid volume, ExtendVolumeReply reply)
+    {
+        if (Find(volume) is not { } there)
+        {
+            return null;
+        }
+        var segments = reply.Segments.Select(segment => segment.PvUuid == PvUuid
+            ? new VolumeSegment(domain.Lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
+            : throw Refusal.Conflict($"volume {volume} now also lies on device {segment.PvUuid}, which this node does not have open."));
+        return there.Export.Grow(new SegmentTable(segments, reply.Epoch, reply.Seqno));
+    }
+
+    string PvUuid => domain.Group.PhysicalVolumes[0].Uuid.ToString();
+
+    ActiveVolume Serve(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly)
+    {
+        var ranges = VolumeMapping.Map(group, group.Find(volume.Name)!);
+        if (ranges.Any(range => range.PvIndex != 0))
+        {
+            throw Refusal.Conflict($"volume {volume.Name} lies on a second device, which this node does not have open.");
+        }
+        var table = new SegmentTable(
+            ranges.Select(range => new VolumeSegment(domain.Lun.Data, range.PvOffsetBytes, range.LengthBytes)), group.Epoch ?? 0, group.Seqno);
+        var maximum = DomainView.MaximumBytes(volume, group.ExtentSizeBytes);
+        // What a raw LV has beyond its disk was not zeroed yet: an extend was cut short.
+        var size = volume.Slot is { Format: VolumeFormat.Raw } ? maximum : Math.Max(maximum, volume.AllocatedBytes);
+        var options = new VolumeExportOptions(volume.Name, size)
+        {
+            ReadOnly = readOnly,
+            HoldLimit = holdLimit,
+        };
+        var export = new VolumeExport(options, table, domain.Lun.SectorSize, growth(volume.Uuid), clock, metrics);
+        var served = server.Serve(Path.Combine(socketDirectory, volume.Name + ".sock"), export);
+        return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, export, served);
+    }
+
+    static VolumeInfo Usable(VolumeInfo volume) => volume.IsUsable
+        ? volume
+        : throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+}

@@ -1,0 +1,119 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OvirtSpm.Node.Cli;
+
+namespace OvirtSpm.Node.Api;
+
+/// <summary>HTTP <c>/v1</c> for peers and people, <c>/metrics</c>, <c>/healthz</c>. Verbs that change the pool are redirected to the leader.</summary>
+static class ApiServer
+{
+    /// <param name="listener">Bound and listening; stays the caller's.</param>
+    public static WebApplication Build(Socket listener, INodeVerbs node)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)listener.Handle));
+        builder.Logging.ClearProviders();
+        // A body that cannot be read is told in our words, too (see AnswerRefusalsAsync), not with an empty 400.
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        builder.Services.Configure<JsonOptions>(options =>
+        {
+            options.SerializerOptions.DefaultIgnoreCondition = Output.Json.DefaultIgnoreCondition;
+            foreach (var converter in Output.Json.Converters)
+            {
+                options.SerializerOptions.Converters.Add(converter);
+            }
+        });
+        var app = builder.Build();
+        app.Use(AnswerRefusalsAsync);
+        MapReading(app, node);
+        MapChanging(app, node);
+        MapLocal(app, node);
+        return app;
+    }
+
+    static void MapReading(WebApplication app, INodeVerbs node)
+    {
+        app.MapGet("/v1/status", () => node.Status());
+        app.MapGet("/v1/hosts", node.HostsAsync);
+        app.MapGet("/v1/volumes", node.ListVolumesAsync);
+        app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
+        app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
+        app.MapGet("/healthz", () =>
+        {
+            var status = node.Status();
+            return status.LeaseMarginSeconds > 0
+                ? Results.Text("ok\n")
+                : Results.Text("no valid host id lease\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+        });
+    }
+
+    static void MapChanging(WebApplication app, INodeVerbs node)
+    {
+        app.MapPost("/v1/volumes", (CreateVolumeRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
+        app.MapPost("/v1/volumes/{reference}/extend", (string reference, ExtendVolumeRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), request.HostId is null ? reference : null));
+        app.MapDelete("/v1/volumes/{reference}", (string reference, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference)));
+    }
+
+    static void MapLocal(WebApplication app, INodeVerbs node)
+    {
+        app.MapPost("/v1/volumes/{reference}/activate", (string reference, bool? readOnly) => node.ActivateAsync(reference, readOnly ?? false));
+        app.MapPost("/v1/volumes/{reference}/deactivate", (string reference) => node.DeactivateAsync(reference));
+        app.MapGet("/v1/guests", node.Guests);
+        app.MapPost("/v1/guests", (WatchGuestRequest request) => node.WatchGuest(request));
+        app.MapDelete("/v1/guests/{name}", (string name) => node.ForgetGuestAsync(name));
+    }
+
+    static async Task<IResult> AtLeaderAsync<T>(INodeVerbs node, HttpRequest http, Func<Task<T>> act, string? volumeActiveHere = null)
+    {
+        if (await node.RedirectToLeaderAsync(volumeActiveHere) is { } leader)
+        {
+            return Results.Redirect(leader.TrimEnd('/') + http.Path + http.QueryString, permanent: false, preserveMethod: true);
+        }
+        return Results.Ok(await act());
+    }
+
+    static async Task AnswerRefusalsAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Refusal refusal) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = Status(refusal.Code);
+            await context.Response.WriteAsJsonAsync(new ErrorReply(refusal.Message, refusal.Code.ToString()), Output.Json);
+        }
+        catch (BadHttpRequestException bad) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = bad.StatusCode;
+            await context.Response.WriteAsJsonAsync(
+                new ErrorReply($"the request cannot be read: {bad.InnerException?.Message ?? bad.Message}", nameof(RefusalCode.Invalid)), Output.Json);
+        }
+        catch (IOException failed) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            await context.Response.WriteAsJsonAsync(new ErrorReply(failed.Message, nameof(RefusalCode.Unavailable)), Output.Json);
+        }
+    }
+
+    static int Status(RefusalCode code) => code switch
+    {
+        RefusalCode.Invalid => StatusCodes.Status400BadRequest,
+        RefusalCode.NotFound => StatusCodes.Status404NotFound,
+        RefusalCode.Conflict => StatusCodes.Status409Conflict,
+        RefusalCode.NotLeader => StatusCodes.Status421MisdirectedRequest,
+        RefusalCode.NoSpace => StatusCodes.Status507InsufficientStorage,
+        RefusalCode.OutcomeUnknown => StatusCodes.Status504GatewayTimeout,
+        RefusalCode.Unavailable => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+}

@@ -1,0 +1,17 @@
+namespace OvirtSpm.Node.Api;
+
+/// <summary>What can be asked of a pool: through a node's API, or straight on the LUN.</summary>
+/// <exception cref="Refusal">What failed, why, and what to do.</exception>
+interface IPoolVerbs : IAsyncDisposable
+{
+    Task<IReadOnlyList<VolumeReply>> ListVolumesAsync();
+
+    /// <param name="reference">Uuid, unique prefix of one, or alias.</param>
+    Task<VolumeReply> GetVolumeAsync(string reference);
+
+    Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request);
+
+    Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request);
+
+    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference);
+}

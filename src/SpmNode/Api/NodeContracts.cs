@@ -1,0 +1,47 @@
+namespace OvirtSpm.Node.Api;
+
+/// <summary>What a node says of itself. Durations are seconds.</summary>
+/// <param name="LeaseMarginSeconds">Time left in which this host may act, if it never renewed again.</param>
+/// <param name="Watchdog"><c>none (unsafe)</c> unless a watchdog would reset this host when it hangs.</param>
+public sealed record StatusReply(
+    string Domain,
+    int HostId,
+    string Name,
+    string Role,
+    ulong? Generation,
+    ulong? Epoch,
+    double LeaseMarginSeconds,
+    int? LeaderId,
+    string? LeaderName,
+    string? LeaderUrl,
+    uint? Seqno,
+    long? FreeBytes,
+    double IoTimeoutSeconds,
+    double WatchdogTimeoutSeconds,
+    string Watchdog,
+    double FailoverBoundSeconds,
+    long Commits,
+    long CommittedRequests,
+    IReadOnlyList<ActiveVolumeReply> Active,
+    IReadOnlyList<string> Warnings);
+
+public sealed record ActiveVolumeReply(
+    string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds);
+
+public sealed record HostReply(
+    int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build);
+
+public sealed record WatchGuestRequest(string Qmp, string? Name);
+
+public sealed record GuestReply(string Name, string Qmp, string State, IReadOnlyList<GuestDiskReply> Disks);
+
+public sealed record GuestDiskReply(
+    string Volume,
+    string State,
+    long AllocatedBytes,
+    long? HighestWrittenBytes,
+    long? ThresholdBytes,
+    int Extends,
+    double? LastLatencyMilliseconds,
+    string? Why,
+    IReadOnlyList<double> LatenciesMilliseconds);

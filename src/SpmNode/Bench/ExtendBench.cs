@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using OvirtSpm.LvmMetadata.Edit;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Node.Bench;
+
+/// <summary>Durable extends per second of our writer against stock <c>lvextend</c> on an equal volume group, in the same run.</summary>
+/// <remarks>
+/// A bare group on a sparse file: 4 MiB extents, two metadata areas of 128 MiB, volumes with oVirt's three tags. Every extend is one
+/// durable commit with all flushes, or its share of one. Neither side takes a lease here: this measures the metadata.
+/// </remarks>
+static class ExtendBench
+{
+    const long ExtentBytes = 4L << 20;
+    const int Requesters = 64, SingleRequests = 300, PeerCalls = 30;
+
+    public static async Task<ExtendBenchResult> RunAsync(int lvs, int requests, string directory, Action<string> progress)
+    {
+        var ours = await CreateAsync(Path.Combine(directory, "ours"), lvs, requests);
+        using var lun = ours.Lun;
+        var worker = new PoolWorker(ours.Store, ours.Fence, TimeProvider.System, new PoolCounters());
+        var writing = worker.RunAsync();
+        await ExtendManyAsync(worker, ours.Names, Math.Min(requests, 200), Requesters); // the JIT's share is not the writer's
+        progress("one requester");
+        var single = await ExtendOneByOneAsync(worker, ours.Names);
+        progress($"{Requesters} requesters");
+        var started = Stopwatch.GetTimestamp();
+        await ExtendManyAsync(worker, ours.Names, requests, Requesters);
+        var perSecond = requests / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        worker.StopAccepting();
+        await writing;
+
+        progress($"{PeerCalls} calls of lvextend");
+        var peerPerSecond = await MeasurePeerAsync(Path.Combine(directory, "peer"), lvs);
+        return new ExtendBenchResult(
+            lvs, requests, Math.Round(perSecond, 1), At(single, 0.5), At(single, 0.99), "lvextend", Math.Round(peerPerSecond, 2),
+            Math.Round(perSecond / peerPerSecond, 1));
+    }
+
+    static async Task<(ILun Lun, MetadataStore Store, PoolFence Fence, string[] Names)> CreateAsync(string path, int lvs, int growth)
+    {
+        await using (var file = new FileStream(path, FileMode.Create))
+        {
+            file.SetLength((300L << 20) + (lvs + growth + SingleRequests + 400L) * ExtentBytes);
+        }
+        var lun = NodeComposition.OpenLun(path, readOnly: false);
+        var clock = TimeProvider.System;
+        var options = new VgCreateOptions
+        {
+            Name = "bench", VgUuid = NewUuid(), PvUuid = NewUuid(), ExtentSizeBytes = ExtentBytes, MetadataAreaBytes = 128 << 20, Copies = 2,
+        };
+        if (await VolumeGroupFormat.CreateAsync(lun.Metadata, options, clock.GetUtcNow(), "bench") is var born and not FormatOutcome.Created)
+        {
+            throw Refusal.Unavailable($"the volume group for the measurement was not made: {born}.");
+        }
+        var opened = (OpenOutcome.Opened)await MetadataStore.OpenAsync([lun.Metadata], clock, "bench");
+        var fence = new PoolFence(1, _ => true, TimeSpan.Zero);
+        var taken = await opened.Store.TakeOverAsync(fence);
+        var names = new string[lvs];
+        var draft = new VolumeGroupDraft(opened.Store.Current);
+        for (var i = 0; i < lvs; i++)
+        {
+            names[i] = RandomIdentity.Guid(NodeComposition.Choice).ToString();
+            string[] tags = [$"IU_{RandomIdentity.Guid(NodeComposition.Choice)}", "PU_00000000-0000-0000-0000-000000000000", $"MD_{i + 1}"];
+            draft.CreateLinear(names[i], NewUuid(), 1, tags, clock.GetUtcNow(), "bench");
+        }
+        return taken is TakeOverOutcome.TakenOver && await opened.Store.CommitAsync(draft, fence, "bench") is CommitOutcome.Committed
+            ? (lun, opened.Store, fence, names)
+            : throw Refusal.Unavailable($"the {lvs} volumes for the measurement were not made.");
+    }
+
+    static async Task<List<double>> ExtendOneByOneAsync(PoolWorker worker, string[] names)
+    {
+        var milliseconds = new List<double>(SingleRequests);
+        for (var i = 0; i < SingleRequests; i++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            await ExtendAsync(worker, names[i % names.Length]);
+            milliseconds.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        }
+        return milliseconds;
+    }
+
+    static Task ExtendManyAsync(PoolWorker worker, string[] names, int requests, int requesters)
+    {
+        var next = -1;
+        return Task.WhenAll(Enumerable.Range(0, requesters).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Increment(ref next) is var number && number < requests)
+            {
+                await ExtendAsync(worker, names[number % names.Length]);
+            }
+        })));
+    }
+
+    /// <summary>One extent more than the volume has when the request is applied.</summary>
+    static async Task ExtendAsync(PoolWorker worker, string name)
+    {
+        var result = await worker.SubmitAsync($"extend {name}", draft => draft.Extend(name, draft.Find(name)!.ExtentCount + 1));
+        if (result is not PoolResult.Done)
+        {
+            throw Refusal.Unavailable($"an extend failed in the measurement: {result}.");
+        }
+    }
+
+    static async Task<double> MeasurePeerAsync(string path, int lvs)
+    {
+        var (lun, _, _, names) = await CreateAsync(path, lvs, PeerCalls);
+        lun.Dispose();
+        using var stock = await StockLvm.AttachAsync(path);
+        await stock.ExtendAsync($"bench/{names[0]}"); // its files are then in the page cache
+        var started = Stopwatch.GetTimestamp();
+        for (var i = 0; i < PeerCalls; i++)
+        {
+            await stock.ExtendAsync($"bench/{names[i % names.Length]}");
+        }
+        return PeerCalls / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    static LvmUuid NewUuid() => LvmUuid.FromRandomBytes(RandomIdentity.Bytes(NodeComposition.Choice, LvmUuid.Length));
+
+    static double At(List<double> values, double share)
+    {
+        values.Sort();
+        return Math.Round(values[(int)Math.Min(values.Count - 1, values.Count * share)], 3);
+    }
+}

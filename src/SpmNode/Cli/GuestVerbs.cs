@@ -1,0 +1,62 @@
+using System.CommandLine;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Volumes.Sizes;
+
+namespace OvirtSpm.Node.Cli;
+
+/// <summary><c>spm guest …</c>: which QEMU a node watches.</summary>
+static class GuestVerbs
+{
+    static readonly Option<string> url = CommonOptions.Url();
+    static readonly Option<bool> json = CommonOptions.Json();
+
+    public static Command Create() => new("guest", "Guests whose disks a node keeps large enough") { Watch(), List() };
+
+    static Command Watch()
+    {
+        var qmp = new Option<string>("--qmp") { Description = "full path of QEMU's QMP socket", Required = true };
+        var name = new Option<string>("--name") { Description = "a name for people" };
+        var command = new Command("watch", "Let the node at --url watch a guest: thresholds set, extends asked for, pauses ended.") { qmp, name, url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = At(parsed);
+            Print(parsed, [await node.WatchGuestAsync(new WatchGuestRequest(parsed.GetValue(qmp)!, parsed.GetValue(name)))]);
+            return 0;
+        }));
+        return command;
+    }
+
+    static Command List()
+    {
+        var command = new Command("list", "The guests a node watches.") { url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = At(parsed);
+            Print(parsed, await node.GuestsAsync());
+            return 0;
+        }));
+        return command;
+    }
+
+    static void Print(ParseResult parsed, IReadOnlyList<GuestReply> guests)
+    {
+        if (parsed.GetValue(json))
+        {
+            Output.WriteJson(guests);
+            return;
+        }
+        Output.WriteTable(["GUEST", "STATE", "VOLUME", "DISK", "ALLOCATED", "WRITTEN", "EXTENDS", "LAST"], guests.SelectMany(guest =>
+            guest.Disks.Count == 0
+                ? [[guest.Name, guest.State, "", "", "", "", "", ""]]
+                : guest.Disks.Select(disk => new[]
+                {
+                    guest.Name, guest.State, disk.Volume, disk.State + (disk.Why is { } why ? $" ({why})" : ""), SizeText.Format(disk.AllocatedBytes),
+                    disk.HighestWrittenBytes is { } high ? SizeText.Format(high) : "", $"{disk.Extends}",
+                    disk.LastLatencyMilliseconds is { } last ? $"{last:0.0} ms" : "",
+                })));
+    }
+
+    static NodeClient At(ParseResult parsed) => new(
+        parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL") ?? "http://127.0.0.1:7400", TimeSpan.FromSeconds(10));
+}

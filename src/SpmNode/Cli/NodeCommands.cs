@@ -1,0 +1,78 @@
+using System.CommandLine;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Volumes.Sizes;
+
+namespace OvirtSpm.Node.Cli;
+
+/// <summary><c>spm node</c>, <c>spm status</c>, <c>spm host list</c>.</summary>
+static class NodeCommands
+{
+    static readonly Option<string> url = CommonOptions.Url();
+    static readonly Option<bool> json = CommonOptions.Json();
+
+    public static Command CreateNode()
+    {
+        var config = new Option<string?>("--config") { Description = "configuration file; /etc/spm/node.json when it is there" };
+        var command = new Command("node", "Run a node: the daemon of one host.") { config };
+        foreach (var option in NodeSettings.Options)
+        {
+            command.Add(option);
+        }
+        command.SetAction((parsed, stop) => SpmCommand.GuardAsync(() => NodeHost.RunAsync(NodeSettings.Read(parsed, parsed.GetValue(config)), stop)));
+        return command;
+    }
+
+    public static Command CreateStatus()
+    {
+        var command = new Command("status", "What a node says of itself and of the pool.") { url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = At(parsed);
+            var status = await node.StatusAsync();
+            if (parsed.GetValue(json))
+            {
+                Output.WriteJson(status);
+                return 0;
+            }
+            Output.WriteTable(["", ""],
+            [
+                ["domain", status.Domain],
+                ["host", $"{status.Name} (host id {status.HostId}, generation {status.Generation?.ToString() ?? "–"})"],
+                ["role", status.Role + (status.Epoch is { } epoch ? $", epoch {epoch}" : "")],
+                ["lease margin", $"{status.LeaseMarginSeconds:0.0} s"],
+                ["SPM", status.LeaderId is { } leader ? $"{status.LeaderName ?? "?"} (host id {leader}) {status.LeaderUrl}" : "none at the moment"],
+                ["free", status.FreeBytes is { } free ? SizeText.Format(free) : "ask the SPM"],
+                ["timeouts", $"T = {status.IoTimeoutSeconds:0} s, W = {status.WatchdogTimeoutSeconds:0} s: failover at most {status.FailoverBoundSeconds:0.#} s"],
+                ["watchdog", status.Watchdog],
+                ["commits", $"{status.Commits}, {status.CommittedRequests} requests in them"],
+                .. status.Active.Select(a => new[] { a.ReadOnly ? "active, read-only" : "active", $"{a.Volume} {SizeText.Format(a.AllocatedBytes)} of {SizeText.Format(a.MaximumBytes)}, {a.Socket}" }),
+                .. status.Warnings.Select(w => new[] { "warning", w }),
+            ]);
+            return 0;
+        }));
+        return command;
+    }
+
+    public static Command CreateHost()
+    {
+        var list = new Command("list", "The hosts of the pool as a node sees them.") { url, json };
+        list.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = At(parsed);
+            var hosts = await node.HostsAsync();
+            if (parsed.GetValue(json))
+            {
+                Output.WriteJson(hosts);
+                return 0;
+            }
+            Output.WriteTable(
+                ["ID", "NAME", "ROLE", "STATE", "GENERATION", "UNCHANGED", "URL"],
+                hosts.Select(h => new[] { $"{h.HostId}", h.Name, h.Role, h.State, $"{h.Generation}", $"{h.SinceSeconds:0.0} s", h.Url ?? "" }));
+            return 0;
+        }));
+        return new Command("host", "Hosts of the pool.") { list };
+    }
+
+    static NodeClient At(ParseResult parsed) => new(
+        parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL") ?? "http://127.0.0.1:7400", TimeSpan.FromSeconds(10));
+}

@@ -1,0 +1,183 @@
+using System.CommandLine;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Volumes.Sizes;
+
+namespace OvirtSpm.Node.Cli;
+
+/// <summary><c>spm volume …</c>: the same verbs against a node or straight on the LUN.</summary>
+static class VolumeVerbs
+{
+    static readonly Option<string> lun = CommonOptions.Lun();
+    static readonly Option<string> url = CommonOptions.Url();
+    static readonly Option<bool> json = CommonOptions.Json();
+    static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
+    static readonly Option<bool> wait = CommonOptions.Wait();
+    static readonly Argument<string> reference = new("volume") { Description = "uuid, unique prefix of it, or alias" };
+
+    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, delete, activate, deactivate")
+    {
+        CreateVolume(),
+        Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>
+            Print(await pool.ListVolumesAsync(), parsed.GetValue(json))),
+        Verb("info", "Everything known of one volume.", [reference], writes: false, async (pool, parsed) =>
+            PrintOne(await pool.GetVolumeAsync(parsed.GetValue(reference)!), parsed.GetValue(json))),
+        Extend(),
+        Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, async (pool, parsed) =>
+        {
+            var deleted = await pool.DeleteVolumeAsync(parsed.GetValue(reference)!);
+            Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
+        }),
+        Activate(),
+        Deactivate(),
+    };
+
+    static Command CreateVolume()
+    {
+        var size = new Option<string>("--size") { Description = "virtual size, e.g. 8G (a bare number is bytes)", Required = true };
+        var format = new Option<string>("--format") { Description = "cow: thin qcow2 · raw: preallocated", DefaultValueFactory = _ => "cow" };
+        format.AcceptOnlyFromAmong("cow", "raw");
+        var alias = new Option<string>("--alias") { Description = "a name for people" };
+        var uuid = new Option<string>("--uuid") { Description = "the volume's uuid; asking twice with the same one makes one volume" };
+        var noZero = new Option<bool>("--no-zero") { Description = "raw: do not zero first; old contents of the extents become readable" };
+        return Verb("create", "Create a volume.", [], writes: true, parsed => new CreateVolumeRequest(
+            parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, Sizes.Parse(parsed.GetValue(size)!), parsed.GetValue(format)!,
+            parsed.GetValue(alias), parsed.GetValue(noZero)), async (pool, parsed, request) =>
+        {
+            PrintOne(await pool.CreateVolumeAsync(request), parsed.GetValue(json));
+        }, size, format, alias, uuid, noZero);
+    }
+
+    static Command Extend()
+    {
+        var size = new Argument<string>("size") { Description = "at least this large, e.g. 2G: the allocation of a cow volume, capacity and LV of a raw one" };
+        return Verb("extend", "Make a volume larger.", [reference, size], writes: true, parsed => new ExtendVolumeRequest(Sizes.Parse(parsed.GetValue(size)!), null, null, null),
+            async (pool, parsed, request) =>
+        {
+            var reply = await pool.ExtendVolumeAsync(parsed.GetValue(reference)!, request);
+            Say(parsed, reply, $"{reply.Volume} has {SizeText.Format(reply.AllocatedBytes)} of at most {SizeText.Format(reply.MaximumBytes)}");
+        });
+    }
+
+    static Command Activate()
+    {
+        var readOnly = new Option<bool>("--read-only");
+        var command = new Command("activate", "Serve a volume on the node at --url; prints QEMU's -blockdev option.") { reference, readOnly, url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = NodeAt(parsed);
+            var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly));
+            Say(parsed, reply, reply.BlockDevice);
+            return 0;
+        }));
+        return command;
+    }
+
+    static Command Deactivate()
+    {
+        var command = new Command("deactivate", "Stop serving a volume on the node at --url.") { reference, url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = NodeAt(parsed);
+            PrintOne(await node.DeactivateAsync(parsed.GetValue(reference)!), parsed.GetValue(json));
+            return 0;
+        }));
+        return command;
+    }
+
+    static NodeClient NodeAt(ParseResult parsed) =>
+        new(CommonOptions.Target(parsed, lun, url).Url ?? throw Refusal.Invalid("a volume is activated by a running node: give --url."));
+
+    static Command Verb(string name, string what, Argument[] arguments, bool writes, Func<IPoolVerbs, ParseResult, Task> act) =>
+        Verb(name, what, arguments, writes, _ => true, (pool, parsed, _) => act(pool, parsed));
+
+    /// <param name="read">What was asked for; a mistake in it is told before the LUN is opened.</param>
+    static Command Verb<T>(
+        string name, string what, Argument[] arguments, bool writes, Func<ParseResult, T> read, Func<IPoolVerbs, ParseResult, T, Task> act, params Option[] more)
+    {
+        var command = new Command(name, what);
+        foreach (var argument in arguments)
+        {
+            command.Add(argument);
+        }
+        foreach (var option in more)
+        {
+            command.Add(option);
+        }
+        command.Add(lun);
+        command.Add(url);
+        command.Add(sectorSize);
+        command.Add(json);
+        if (writes)
+        {
+            command.Add(wait);
+        }
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            var (path, address) = CommonOptions.Target(parsed, lun, url);
+            var asked = read(parsed);
+            await using var pool = path is null ? new NodeClient(address!)
+                : writes ? NodeComposition.OpenOfflineVerbs(path, parsed.GetValue(wait), parsed.GetValue(sectorSize))
+                : NodeComposition.OpenReader(path, parsed.GetValue(sectorSize));
+            await act(pool, parsed, asked);
+            return 0;
+        }));
+        return command;
+    }
+
+    static void Say<T>(ParseResult parsed, T reply, string sentence)
+    {
+        if (parsed.GetValue(json))
+        {
+            Output.WriteJson(reply);
+        }
+        else
+        {
+            Console.Out.WriteLine(sentence);
+        }
+    }
+
+    static void Print(IReadOnlyList<VolumeReply> volumes, bool asJson)
+    {
+        if (asJson)
+        {
+            Output.WriteJson(volumes);
+            return;
+        }
+        Output.WriteTable(
+            ["VOLUME", "ALIAS", "FORMAT", "VIRTUAL", "ALLOCATED", "STATE", "ACTIVE ON"],
+            volumes.Select(v => new[]
+            {
+                v.Volume, v.Alias ?? "", v.Format, SizeText.Format(v.VirtualSizeBytes), SizeText.Format(v.AllocatedBytes), v.State, string.Join(", ", v.ActiveOn),
+            }));
+        foreach (var volume in volumes.Where(v => v.Problems.Count > 0))
+        {
+            foreach (var problem in volume.Problems)
+            {
+                Console.Error.WriteLine($"spm: {volume.Volume}: {problem}");
+            }
+        }
+    }
+
+    static void PrintOne(VolumeReply volume, bool asJson)
+    {
+        if (asJson)
+        {
+            Output.WriteJson(volume);
+            return;
+        }
+        Output.WriteTable(["", ""],
+        [
+            ["volume", volume.Volume],
+            ["image", volume.Image],
+            ["alias", volume.Alias ?? "–"],
+            ["format", $"{volume.Format}, {volume.Allocation}"],
+            ["virtual size", SizeText.Format(volume.VirtualSizeBytes)],
+            ["allocated", $"{SizeText.Format(volume.AllocatedBytes)} of at most {SizeText.Format(volume.MaximumBytes)}"],
+            ["slot", volume.Slot?.ToString() ?? "–"],
+            ["state", volume.State],
+            ["active on", volume.ActiveOn.Count == 0 ? "no host" : string.Join(", ", volume.ActiveOn)],
+            .. volume.Problems.Select(problem => new[] { "problem", problem }),
+        ]);
+    }
+}

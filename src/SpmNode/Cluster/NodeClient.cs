@@ -1,0 +1,120 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cli;
+using Polly;
+using Polly.Retry;
+
+namespace OvirtSpm.Node.Cluster;
+
+/// <summary>A node's HTTP API as seen by the CLI and by other nodes. Redirects to the leader are followed.</summary>
+/// <remarks>Repeats are harmless (caller-chosen uuids, absolute sizes), so a lost connection is tried again a few times.</remarks>
+sealed class NodeClient : IPoolVerbs
+{
+    readonly HttpClient http;
+    readonly ResiliencePipeline retry;
+
+    public NodeClient(string url, TimeSpan? timeout = null)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+        {
+            throw Refusal.Invalid($"'{url}' is not the address of a node: http://HOST:PORT is expected.");
+        }
+        http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(2), ConnectTimeout = TimeSpan.FromSeconds(2) })
+        {
+            BaseAddress = address,
+            Timeout = timeout ?? TimeSpan.FromMinutes(10),
+        };
+        retry = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>(failed => failed.StatusCode is null),
+            MaxRetryAttempts = 3,
+            Delay = TimeSpan.FromMilliseconds(100),
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+        }).Build();
+    }
+
+    public Task<StatusReply> StatusAsync() => SendAsync<StatusReply>(HttpMethod.Get, "v1/status");
+
+    public Task<IReadOnlyList<HostReply>> HostsAsync() => SendAsync<IReadOnlyList<HostReply>>(HttpMethod.Get, "v1/hosts");
+
+    public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => SendAsync<IReadOnlyList<VolumeReply>>(HttpMethod.Get, "v1/volumes");
+
+    public Task<VolumeReply> GetVolumeAsync(string reference) => SendAsync<VolumeReply>(HttpMethod.Get, Volume(reference));
+
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request);
+
+    public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
+        SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
+
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => SendAsync<DeleteVolumeReply>(HttpMethod.Delete, Volume(reference));
+
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
+        SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}");
+
+    public Task<VolumeReply> DeactivateAsync(string reference) => SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/deactivate");
+
+    public Task<IReadOnlyList<GuestReply>> GuestsAsync() => SendAsync<IReadOnlyList<GuestReply>>(HttpMethod.Get, "v1/guests");
+
+    public Task<GuestReply> WatchGuestAsync(WatchGuestRequest request) => SendAsync<GuestReply>(HttpMethod.Post, "v1/guests", request);
+
+    public ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    static string Volume(string reference) => "v1/volumes/" + Uri.EscapeDataString(reference);
+
+    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body = null)
+    {
+        try
+        {
+            return await retry.ExecuteAsync(async _ =>
+            {
+                using var request = new HttpRequestMessage(method, path)
+                {
+                    Content = body is null ? null : JsonContent.Create(body, options: Output.Json),
+                };
+                using var response = await http.SendAsync(request);
+                if (response.IsSuccessStatusCode)
+                {
+                    return await response.Content.ReadFromJsonAsync<T>(Output.Json)
+                        ?? throw Refusal.Unavailable($"{http.BaseAddress}{path} answered with nothing.");
+                }
+                throw await RefusalOfAsync(response);
+            });
+        }
+        catch (HttpRequestException failed)
+        {
+            throw Refusal.Unavailable($"no answer from {http.BaseAddress}: {failed.Message}. Is the node running there?");
+        }
+        catch (JsonException garbled)
+        {
+            throw Refusal.Unavailable($"{http.BaseAddress}{path} answered something that is not this API's: {garbled.Message} Is that a node?");
+        }
+        catch (TaskCanceledException)
+        {
+            throw Refusal.Unavailable($"no answer from {http.BaseAddress} within {http.Timeout.TotalSeconds:0} s. Asking again is harmless.");
+        }
+    }
+
+    static async Task<Refusal> RefusalOfAsync(HttpResponseMessage response)
+    {
+        try
+        {
+            if (await response.Content.ReadFromJsonAsync<ErrorReply>(Output.Json) is { } error
+                && Enum.TryParse<RefusalCode>(error.Code, ignoreCase: true, out var code))
+            {
+                return new Refusal(code, error.Error);
+            }
+        }
+        catch (JsonException)
+        {
+            // Not one of ours: a proxy, or another service at this address.
+        }
+        return Refusal.Unavailable($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode} without a reason of ours: is that a node?");
+    }
+}

@@ -1,0 +1,18 @@
+namespace OvirtSpm.Node.Dashboard;
+
+/// <summary>What a node can say about itself at the moment somebody looks; each gauge is taken from one of these.</summary>
+/// <param name="Role">One of <see cref="NodeMetrics.Roles"/>; another word is shown as it is.</param>
+/// <param name="Epoch">The version of the SPM lease this node last saw; 0 before it saw one.</param>
+/// <param name="LeaseMarginSeconds">Time left until the deadline: negative once it has passed, null while no lease is held.</param>
+/// <param name="FreeBytes">Unallocated bytes of the pool; null while unknown.</param>
+/// <param name="Volumes">Volumes in the pool; null while unknown.</param>
+/// <param name="HeldWrites">Guest writes now waiting past the end of their volume.</param>
+/// <param name="WatchdogUnsafe">True without a watchdog: a write already queued may then land after the deadline.</param>
+public sealed record NodeReadings(
+    string Role,
+    ulong Epoch,
+    double? LeaseMarginSeconds,
+    long? FreeBytes,
+    long? Volumes,
+    long HeldWrites,
+    bool WatchdogUnsafe);

@@ -1,0 +1,185 @@
+using OvirtSpm.Leases;
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Node;
+
+/// <summary>One node: holds its host id, plays its role, keeps its volumes served, through every loss and return of the lease.</summary>
+sealed class HostNode(
+    PoolDomain domain, Membership membership, ActivationMaps maps, VolumeActivator activator, GuestService guests, IVolumeImager imager,
+    TimeProvider clock, IChoice choice, PoolCounters counters, Action<string> log)
+{
+    static readonly TimeSpan RejoinPause = TimeSpan.FromSeconds(1);
+
+    volatile SpmRole? role;
+    PoolVerbs? verbs;
+    SpmTerm? verbsOfTerm;
+
+    public PoolDomain Domain => domain;
+
+    public Membership Membership => membership;
+
+    public VolumeActivator Activator => activator;
+
+    public GuestService Guests => guests;
+
+    public PoolCounters Counters => counters;
+
+    public RoleName Role => role?.Role ?? RoleName.Joining;
+
+    public SpmRole? SpmRole => role;
+
+    /// <summary>The verbs of the term that lasts now, null unless this node is SPM under a deadline that holds.</summary>
+    public PoolVerbs? Verbs
+    {
+        get
+        {
+            if (role?.Term is not { } term || !term.Fence.MayWrite())
+            {
+                return null;
+            }
+            lock (maps)
+            {
+                if (verbsOfTerm != term)
+                {
+                    (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters), term);
+                }
+                return verbs;
+            }
+        }
+    }
+
+    /// <summary>Runs until asked to stop; then hands the role over, gives the host id back and leaves active volumes marked.</summary>
+    /// <param name="joined">Told once, when the host id is held for the first time.</param>
+    /// <exception cref="Refusal">The host id or name is in use, or what is on the LUN cannot be believed: start is refused.</exception>
+    public async Task RunAsync(Action joined, CancellationToken stop)
+    {
+        await LockHostIdAsync(stop);
+        await membership.RefreshRecordsAsync();
+        await activator.RestoreAsync();
+        var first = true;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await membership.JoinAsync(stop);
+            }
+            catch (Refusal refusal) when (!first || refusal.Code == RefusalCode.Unavailable)
+            {
+                log(refusal.Message);
+                await PauseAsync(RejoinPause, stop);
+                continue;
+            }
+            catch (IOException failed)
+            {
+                log(failed.Message);
+                await PauseAsync(RejoinPause, stop);
+                continue;
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                break;
+            }
+            log($"host id {membership.Identity.HostId} held, generation {membership.Generation}");
+            try
+            {
+                foreach (var note in await maps.AdoptAsync(membership.Generation))
+                {
+                    log(note);
+                }
+            }
+            catch (IOException failed)
+            {
+                // Entries too many keep extents from being freed and hurt nobody; the guests served here must not pay for it.
+                log($"what an earlier life of this node left active is not cleared yet: {failed.Message}");
+            }
+            catch (Refusal refusal)
+            {
+                await membership.LeaveAsync();
+                if (first)
+                {
+                    throw;
+                }
+                log(refusal.Message);
+                await PauseAsync(RejoinPause, stop);
+                continue;
+            }
+            if (first)
+            {
+                joined();
+                first = false;
+            }
+            await ServeAsync(stop);
+        }
+        await guests.StopAsync();
+    }
+
+    /// <summary>An earlier process of this node may still have writes in the kernel: its lock ends when they have returned (R7).</summary>
+    async Task LockHostIdAsync(CancellationToken stop)
+    {
+        var limit = domain.Timing.HostDead;
+        var started = clock.GetTimestamp();
+        while (!membership.TryLockSector())
+        {
+            if (clock.GetElapsedTime(started) > limit)
+            {
+                throw Refusal.Conflict(
+                    $"another process on this machine has used host id {membership.Identity.HostId} of this pool for the last {limit.TotalSeconds:0} s. Stop it, or give this node another host id.");
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(50), clock, stop);
+        }
+    }
+
+    async Task ServeAsync(CancellationToken stop)
+    {
+        using var renewing = new CancellationTokenSource();
+        var lost = membership.Keeper!.RunAsync(renewing.Token);
+        role = new SpmRole(domain, membership, clock, counters, log);
+        await role.RunAsync(lost, stop);
+        if (lost.IsCompleted)
+        {
+            log($"host id {membership.Identity.HostId} is lost: {(await lost).Text}. Active volumes go on; nothing new is activated until it is held again.");
+            return;
+        }
+        // A guest that writes without a pause would keep its writes from ever having returned all at once (R8).
+        await activator.CloseAsync();
+        renewing.Cancel();
+        await lost;
+        await membership.LeaveAsync();
+        log("host id given back");
+    }
+
+    async Task PauseAsync(TimeSpan pause, CancellationToken stop) => await Task.WhenAny(Task.Delay(pause, clock, stop));
+
+    /// <summary>Where the SPM of now is, as far as the lease and the host records tell.</summary>
+    public LeaderRoute Leader()
+    {
+        if (Verbs is { } here)
+        {
+            return new LeaderRoute.Here(here);
+        }
+        if (role?.Leader is not { IsReadable: true } seen || seen.IsFree)
+        {
+            return new LeaderRoute.Nobody("there is no SPM at the moment; one is being elected. Ask again in a few seconds.");
+        }
+        if (seen.OwnerId == membership.Identity.HostId)
+        {
+            return new LeaderRoute.Nobody("this node is taking the pool over or handing it over. Ask again in a moment.");
+        }
+        if (membership.Keeper?.Hosts.Find(seen.OwnerId) is { State: HostState.Dead or HostState.Free })
+        {
+            return new LeaderRoute.Nobody($"the SPM was host id {seen.OwnerId}, which is gone; another is being elected. Ask again in a few seconds.");
+        }
+        return membership.RecordOf(seen.OwnerId, seen.Generation) switch
+        {
+            null => new LeaderRoute.Nobody($"the SPM is host id {seen.OwnerId}, which has no record on the LUN: where it answers is not known."),
+            { Url: "" } record => new LeaderRoute.Nobody($"the SPM is '{record.Name}', an offline verb; ask again when it is done."),
+            var record => new LeaderRoute.There(seen.OwnerId, record.Name, record.Url),
+        };
+    }
+}

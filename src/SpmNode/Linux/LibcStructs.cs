@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+
+namespace OvirtSpm.Node.Linux;
+
+/// <summary><c>struct flock</c> of a 64-bit system.</summary>
+/// <remarks><code>
+///  0 i16 type    2 i16 whence    8 i64 start    16 i64 length    24 i32 pid (0 for OFD locks)    32 end
+/// </code>Source: fcntl(2), checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 32)]
+internal struct FileLock
+{
+    [FieldOffset(0)] public short Type;
+    [FieldOffset(2)] public short Whence;
+    [FieldOffset(8)] public long Start;
+    [FieldOffset(16)] public long Length;
+    [FieldOffset(24)] public int Pid;
+}
+
+/// <summary><c>struct iovec</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVector
+{
+    public byte* Base;
+    public nuint Length;
+}
+
+/// <summary><c>struct timespec</c> of a 64-bit system.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeSpec
+{
+    public long Seconds;
+    public long Nanoseconds;
+}
+
+/// <summary>The fields of <c>struct statx</c> that are read here.</summary>
+/// <remarks><code>
+///  0 u32 mask   28 u16 mode   40 u64 size   128 u32 rdev major   132 u32 rdev minor   256 end
+/// </code>Source: statx(2), checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 256)]
+internal struct FileStatus
+{
+    [FieldOffset(0)] public uint Mask;
+    [FieldOffset(28)] public ushort Mode;
+    [FieldOffset(40)] public ulong Size;
+    [FieldOffset(128)] public uint DeviceMajor;
+    [FieldOffset(132)] public uint DeviceMinor;
+}

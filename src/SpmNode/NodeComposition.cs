@@ -1,0 +1,104 @@
+using System.Reflection;
+using OvirtSpm.Leases;
+using OvirtSpm.Monitor;
+using OvirtSpm.Monitor.Watermark;
+using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Dashboard;
+using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.Linux;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
+
+namespace OvirtSpm.Node;
+
+/// <summary>The one place where ports meet the kernel.</summary>
+static class NodeComposition
+{
+    static readonly TimeSpan PeerTimeout = TimeSpan.FromSeconds(5);
+
+    public static readonly TimeProvider BootClock = new BootTimeProvider();
+
+    public static readonly IChoice Choice = new SystemChoice();
+
+    static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0) => Lun.Open(path, readOnly, sectorSize, minimumBytes);
+
+    public static DomainCreator Creator(ILun lun) => new(lun, BootClock, Choice, Environment.MachineName);
+
+    /// <summary>Reading verbs on a LUN.</summary>
+    public static IPoolVerbs OpenReader(string path, int? sectorSize = null) => new LunReader(OpenLun(path, readOnly: true, sectorSize));
+
+    /// <summary>Writing verbs on a LUN without a node.</summary>
+    public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
+        new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+
+    public static HostNode CreateNode(
+        NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
+    {
+        var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
+        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, new LeaseMetrics(metrics));
+        var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
+        var server = new UnixVolumeServer();
+        var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
+        var sockets = SocketDirectory(options, domain);
+        QemuImager.RemoveLeftovers(sockets);
+        HostNode? node = null;
+        var growth = new VolumeGrowth(
+            domain.Uuid, membership, () => node!.Activator, new HttpClusterTransport(PeerTimeout), () => node!.Leader(), policy);
+        var activator = new VolumeActivator(
+            domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
+            sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
+        var guests = new GuestService(
+            path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
+            growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
+        var counters = new PoolCounters
+        {
+            OnCommit = (requests, took) => metrics.Committed(took, requests),
+            OnForeignWrite = () => metrics.ForeignWrites.Add(1),
+            OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
+            OnExtend = metrics.Extended,
+            OnTakeover = () => metrics.Takeovers.Add(1),
+        };
+        var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log);
+        metrics.Readings = () => Read(node);
+        verbs = new NodeVerbs(node, growth, collector.Collect);
+        return node;
+    }
+
+    static NodeReadings Read(HostNode node)
+    {
+        var term = node.SpmRole?.Term;
+        var group = term?.Worker.Current;
+        return new NodeReadings(
+            node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
+            node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
+            group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
+            group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), WatchdogUnsafe: true);
+    }
+
+    static OfflinePorts OfflinePorts()
+    {
+        var state = Directory.CreateTempSubdirectory("spm-").FullName;
+        var machine = MachineId.Read(state);
+        Directory.Delete(state, recursive: true);
+        return new OfflinePorts(
+            BootClock, BootClock, Choice,
+            id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
+            (lun, domain) => new QemuImager(lun, new UnixVolumeServer(), domain.Group.PhysicalVolumes[0].Uuid.ToString(), Path.GetTempPath(), BootClock),
+            note => Console.Error.WriteLine($"spm: {note}"));
+    }
+
+    static string SocketDirectory(NodeOptions options, PoolDomain domain)
+    {
+        var directory = Path.Combine(options.RunDirectory ?? (options.State == NodeOptions.DefaultState ? "/run/spm" : Path.Combine(options.State, "run")), domain.Uuid.ToString());
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return directory;
+    }
+}

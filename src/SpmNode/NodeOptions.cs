@@ -1,0 +1,36 @@
+namespace OvirtSpm.Node;
+
+/// <summary>How a node is started: <c>/etc/spm/node.json</c>, then environment <c>SPM__…</c>, then options.</summary>
+sealed class NodeOptions
+{
+    /// <summary>The shared LUN.</summary>
+    public string? Lun { get; set; }
+
+    /// <summary>1 to 239; unique in the pool.</summary>
+    public int HostId { get; set; }
+
+    /// <summary>Unique in the pool; the machine's name unless given.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>Address and port of the API; port 0 lets the kernel choose.</summary>
+    public string Listen { get; set; } = "127.0.0.1:7400";
+
+    /// <summary>Allows an address that is not loopback, although there is no authentication yet.</summary>
+    public bool InsecureListen { get; set; }
+
+    /// <summary>What other hosts are told to use instead of the listening address.</summary>
+    public string? AdvertiseUrl { get; set; }
+
+    public const string DefaultState = "/var/lib/spm";
+
+    public string State { get; set; } = DefaultState;
+
+    /// <summary>Where the sockets of active volumes are; <c>/run/spm</c>, or <c>run</c> in another state directory.</summary>
+    public string? RunDirectory { get; set; }
+
+    /// <summary>For a file standing in for a LUN: 512 (default) or 4096.</summary>
+    public int? SectorSize { get; set; }
+
+    /// <summary>R31: how long a write behind the end of its volume is held before it fails with ENOSPC.</summary>
+    public double HoldLimitSeconds { get; set; } = 20;
+}

@@ -1,0 +1,138 @@
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Node;
+
+/// <summary>A node's answers to its API.</summary>
+sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics) : INodeVerbs
+{
+    PoolDomain Domain => node.Domain;
+
+    public StatusReply Status()
+    {
+        var seen = node.SpmRole?.Leader;
+        var record = seen is { OwnerId: > 0 } ? node.Membership.RecordOf(seen.OwnerId, seen.Generation) : null;
+        var term = node.SpmRole?.Term;
+        var margin = node.Membership.Keeper?.Deadline.Margin.TotalSeconds ?? double.NegativeInfinity;
+        return new StatusReply(
+            Domain.Uuid.ToString(), node.Membership.Identity.HostId, node.Membership.Identity.Name, node.Role.ToString().ToLowerInvariant(),
+            node.Membership.Keeper?.Generation, term?.Fence.Epoch, Math.Round(Math.Max(margin, 0), 3),
+            seen is { IsFree: false, OwnerId: > 0 } ? seen.OwnerId : null, record?.Name, record?.Url,
+            term?.Worker.Current.Seqno, term is null ? null : term.Worker.Current.FreeExtents * term.Worker.Current.ExtentSizeBytes,
+            Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, "none (unsafe)", Domain.Timing.FailoverBound.TotalSeconds,
+            node.Counters.Commits, node.Counters.Requests,
+            [.. node.Activator.Active.Select(Describe)], Warnings());
+    }
+
+    public async Task<IReadOnlyList<HostReply>> HostsAsync()
+    {
+        await node.Membership.RefreshRecordsAsync();
+        var leader = node.SpmRole?.Leader;
+        var table = node.Membership.Keeper?.Hosts.Snapshot() ?? [];
+        return
+        [
+            .. table.Where(host => host.Generation > 0).Select(host =>
+            {
+                var record = node.Membership.RecordOf(host.Id, host.Generation);
+                var leads = leader is { IsFree: false } && leader.OwnerId == host.Id && leader.Generation == host.Generation;
+                return new HostReply(
+                    host.Id, record?.Name ?? host.Name, host.State.ToString().ToLowerInvariant(), host.Generation, record?.Url,
+                    leads ? "spm" : "hsm", Math.Round(host.UnchangedFor.TotalSeconds, 1), record?.Watchdog.ToString().ToLowerInvariant(), record?.Build);
+            }),
+        ];
+    }
+
+    public async Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain));
+
+    public async Task<VolumeReply> GetVolumeAsync(string reference) => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
+
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
+
+    public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
+    {
+        // Asked of the host that has it active: the answer goes into the live table, too (R12).
+        if (request.HostId is null && await ActiveHereAsync(reference) is { } active)
+        {
+            var reply = await growth.GrowAsync(active.Volume, request.SizeBytes, CancellationToken.None);
+            node.Guests.Grew(new(Domain.Uuid, active.Volume), reply.AllocatedBytes);
+            return reply;
+        }
+        return await Leading().ExtendVolumeAsync(reference, request);
+    }
+
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Leading().DeleteVolumeAsync(reference);
+
+    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly)
+    {
+        var active = await node.Activator.ActivateAsync(reference, readOnly);
+        return new ActivateVolumeReply(
+            active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice);
+    }
+
+    public async Task<VolumeReply> DeactivateAsync(string reference)
+    {
+        var view = await LunReader.ViewAsync(Domain);
+        var volume = view.Find(reference);
+        await node.Activator.DeactivateAsync(volume.Uuid, volume.Tags.Slot);
+        return await LunReader.DescribeAsync(view, reference);
+    }
+
+    public GuestReply WatchGuest(WatchGuestRequest request) => node.Guests.Watch(request);
+
+    public IReadOnlyList<GuestReply> Guests() => node.Guests.Guests();
+
+    public Task ForgetGuestAsync(string name) => node.Guests.ForgetAsync(name);
+
+    public string Metrics() => metrics();
+
+    public async Task<string?> RedirectToLeaderAsync(string? volumeActiveHere = null)
+    {
+        if (volumeActiveHere is not null && await ActiveHereAsync(volumeActiveHere) is not null)
+        {
+            return null;
+        }
+        return node.Leader() switch
+        {
+            LeaderRoute.Here => null,
+            LeaderRoute.There there => there.Url,
+            LeaderRoute.Nobody nobody => throw Refusal.Unavailable(nobody.Why),
+            _ => throw new InvalidOperationException("a closed set of routes"),
+        };
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    PoolVerbs Leading() => node.Verbs
+        ?? throw Refusal.NotLeader("this node is not the SPM, or its deadline has passed. Ask again: the request is sent to the SPM of now.");
+
+    async Task<ActiveVolume?> ActiveHereAsync(string reference)
+    {
+        if (node.Activator.Active.Count == 0)
+        {
+            return null;
+        }
+        return Guid.TryParseExact(reference, "D", out var uuid)
+            ? node.Activator.Find(uuid)
+            : node.Activator.Find((await LunReader.ViewAsync(Domain)).Find(reference).Uuid);
+    }
+
+    IReadOnlyList<string> Warnings()
+    {
+        var warnings = new List<string> { "no watchdog: a write already queued when this host loses its lease may land late" };
+        if (node.SpmRole?.LastProblem is { } problem)
+        {
+            warnings.Add(problem);
+        }
+        return warnings;
+    }
+
+    static ActiveVolumeReply Describe(ActiveVolume active) => new(
+        active.Volume.ToString(), active.ReadOnly, active.Served.SocketPath, active.Export.AllocatedBytes, active.Export.SizeBytes,
+        active.Export.HeldWrites, 0);
+}

@@ -1,0 +1,45 @@
+namespace OvirtSpm.Node.Pool;
+
+/// <summary>What the writer did, counted for status, metrics and the demo's summary.</summary>
+sealed class PoolCounters
+{
+    long commits, requests, foreignWrites;
+
+    public long Commits => Interlocked.Read(ref commits);
+
+    public long Requests => Interlocked.Read(ref requests);
+
+    public long ForeignWrites => Interlocked.Read(ref foreignWrites);
+
+    /// <summary>Called after every acknowledged commit: requests in it, time from taking them to durable.</summary>
+    public Action<int, TimeSpan>? OnCommit { get; init; }
+
+    public Action? OnForeignWrite { get; init; }
+
+    /// <summary>A commit whose outcome is not known (R1).</summary>
+    public Action? OnUnknown { get; init; }
+
+    /// <summary>An extend was answered: <c>done</c>, or the refusal's code.</summary>
+    public Action<string>? OnExtend { get; init; }
+
+    public Action? OnTakeover { get; init; }
+
+    public void Committed(int requestCount, TimeSpan duration)
+    {
+        Interlocked.Increment(ref commits);
+        Interlocked.Add(ref requests, requestCount);
+        OnCommit?.Invoke(requestCount, duration);
+    }
+
+    public void ForeignWrite()
+    {
+        Interlocked.Increment(ref foreignWrites);
+        OnForeignWrite?.Invoke();
+    }
+
+    public void Unknown() => OnUnknown?.Invoke();
+
+    public void Extended(string outcome) => OnExtend?.Invoke(outcome);
+
+    public void TookOver() => OnTakeover?.Invoke();
+}

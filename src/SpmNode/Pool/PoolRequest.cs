@@ -1,0 +1,16 @@
+using OvirtSpm.LvmMetadata;
+using OvirtSpm.LvmMetadata.Edit;
+
+namespace OvirtSpm.Node.Pool;
+
+/// <summary>One change somebody wants in the next commit.</summary>
+/// <param name="Apply">Pure: changes the draft and says how that went; a failed change leaves the draft as it was.
+/// May run twice, when the metadata had to be read again in between.</param>
+sealed record PoolRequest(string What, Func<VolumeGroupDraft, EditOutcome> Apply)
+{
+    readonly TaskCompletionSource<PoolResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task<PoolResult> Answer => answer.Task;
+
+    public void Complete(PoolResult result) => answer.TrySetResult(result);
+}

@@ -1,0 +1,145 @@
+using OvirtSpm.LvmMetadata.Edit;
+using OvirtSpm.LvmMetadata.Mapping;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Pool;
+
+/// <summary>Makes a volume larger: one request among others in the next commit.</summary>
+/// <param name="writerOf">Names a host that has the volume active for writing, other than the given one.</param>
+sealed class VolumeExtension(
+    SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, Func<VolumeInfo, int, Task<string?>> writerOf)
+{
+    const int Nobody = 0;
+
+    readonly SemaphoreSlim raws = new(1);
+
+    public async Task<ExtendVolumeReply> ExtendAsync(string reference, ExtendVolumeRequest request)
+    {
+        if (request.Epoch > term.Fence.Epoch)
+        {
+            // The asking host has seen a newer SPM than this one: whatever this one commits must not reach a guest.
+            throw Refusal.NotLeader($"host {request.HostId} has seen epoch {request.Epoch}, this SPM is of epoch {term.Fence.Epoch}: ask the newer one.");
+        }
+        var volume = term.Volumes.Find(reference);
+        var extent = term.Volumes.Group.ExtentSizeBytes;
+        var slot = Check(volume, request.SizeBytes, extent);
+        if (slot.Format == VolumeFormat.Raw)
+        {
+            return await ExtendRawAsync(volume.Uuid, request.SizeBytes, extent);
+        }
+        if (request.HostId is null && await writerOf(volume, Nobody) is { } writer)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is active for writing on {writer}; ask that node, which then also gives the space to its guest.");
+        }
+        return await CommitAsync(volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent));
+    }
+
+    /// <summary>What can be said before anything is taken or written.</summary>
+    /// <returns>The volume's slot.</returns>
+    public static VolumeSlot Check(VolumeInfo volume, long size, long extent)
+    {
+        if (size <= 0)
+        {
+            throw Refusal.Invalid($"a size of {size} bytes makes no sense; give the size the volume shall have at least.");
+        }
+        if (!volume.IsUsable || volume.Slot is not { } slot)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is not extended: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
+        if (slot.Format == VolumeFormat.Cow && DomainView.MaximumBytes(volume, extent) is var maximum && size > maximum)
+        {
+            throw Refusal.Invalid(
+                $"volume {volume.Name} can use at most {SizeText.Format(maximum)} (its virtual size and a tenth for qcow2's tables), not {SizeText.Format(size)}. Ask for less.");
+        }
+        if (slot.Format == VolumeFormat.Raw && CowSizes.RawBytes(size, extent) > Volumes.Domain.DomainLimits.LargestDiskBytes)
+        {
+            throw Refusal.Invalid($"{SizeText.Format(size)} is more than the {SizeText.Format(Volumes.Domain.DomainLimits.LargestDiskBytes)} a disk may have.");
+        }
+        return slot;
+    }
+
+    /// <summary>The LV, zeros, then the capacity: a crash in between leaves an LV larger than the disk, and asking again zeroes it anew.</summary>
+    /// <remarks>One at a time and never down: of two extends at once the smaller one may come here last.</remarks>
+    async Task<ExtendVolumeReply> ExtendRawAsync(Guid uuid, long size, long extent)
+    {
+        await raws.WaitAsync();
+        try
+        {
+            var volume = term.Volumes.Find($"{uuid}");
+            var slot = Check(volume, size, extent);
+            var (before, after) = (CowSizes.RawBytes(slot.CapacityBytes, extent), CowSizes.RawBytes(size, extent));
+            return after <= before
+                ? await CommitAsync(volume, after / extent, before)
+                : await ExtendRawAsync(volume, slot, before, after, extent);
+        }
+        finally
+        {
+            raws.Release();
+        }
+    }
+
+    async Task<ExtendVolumeReply> ExtendRawAsync(VolumeInfo volume, VolumeSlot slot, long before, long after, long extent)
+    {
+        var number = volume.Tags.Slot!.Value;
+        await using var hold = await SlotHold.TryTakeAsync(maps, number, generation)
+            ?? throw Refusal.Conflict($"raw volume {volume.Name} is in use on the SPM's host; deactivate it first, since new extents are zeroed before a guest sees them.");
+        // R10: after our own entry, so that of an activation at the same time and this one at most one goes on.
+        if (await writerOf(volume, maps.HostId) is { } writer)
+        {
+            throw Refusal.Conflict($"raw volume {volume.Name} is active for writing on {writer}; deactivate it first, since new extents are zeroed before a guest sees them.");
+        }
+        var reply = await CommitAsync(volume, after / extent, after);
+        await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
+        // R13: between commits the fence is asked before every write to the special volumes, too.
+        await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid)
+            .WriteAsync(number, volume.Uuid, slot with { CapacityBytes = after });
+        await term.Volumes.RefreshSlotAsync(number);
+        return term.Fence.MayWrite()
+            ? reply
+            // R1: read after the last write returned.
+            : throw Refusal.Unknown($"volume {volume.Name} has its new extents, but the deadline passed while its capacity was written. Ask again, it is harmless.");
+    }
+
+    /// <summary>What of the segments lies behind the first bytes of the volume.</summary>
+    static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
+    {
+        var behind = new List<SegmentReply>();
+        foreach (var segment in segments)
+        {
+            var skipped = Math.Min(bytes, segment.LengthBytes);
+            bytes -= skipped;
+            if (skipped < segment.LengthBytes)
+            {
+                behind.Add(segment with { PvOffsetBytes = segment.PvOffsetBytes + skipped, LengthBytes = segment.LengthBytes - skipped });
+            }
+        }
+        return behind;
+    }
+
+    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum)
+    {
+        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents));
+        return result switch
+        {
+            PoolResult.Done done => Reply(volume.Name, done, maximum),
+            _ => throw PoolRefusals.Of(result, $"volume {volume.Name} was not extended", term.Volumes.Group),
+        };
+    }
+
+    static ExtendVolumeReply Reply(string name, PoolResult.Done done, long maximum)
+    {
+        var lv = done.Group.Find(name)!;
+        return new ExtendVolumeReply(name, lv.SizeBytes, maximum, done.Epoch, done.Group.Seqno, Segments(done.Group, lv));
+    }
+
+    public static IReadOnlyList<SegmentReply> Segments(VolumeGroup group, LogicalVolume lv) =>
+    [
+        .. VolumeMapping.Map(group, lv).Select(range =>
+            new SegmentReply(group.PhysicalVolumes[range.PvIndex].Uuid.ToString(), range.PvOffsetBytes, range.LengthBytes)),
+    ];
+}

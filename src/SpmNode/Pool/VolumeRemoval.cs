@@ -1,0 +1,156 @@
+using OvirtSpm.LvmMetadata.Edit;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Pool;
+
+/// <summary>Deletes a volume: commit "removing" → read every map → commit the LV away (R9, R10, R11).</summary>
+sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<string>> hostName)
+{
+    readonly HashSet<Guid> underWay = [];
+
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference)
+    {
+        var volume = term.Volumes.Find(reference);
+        lock (underWay)
+        {
+            // R10: of two at once, one could take the other's mark back after the other looked at the maps.
+            if (!underWay.Add(volume.Uuid))
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is being deleted right now; ask again in a moment.");
+            }
+        }
+        try
+        {
+            return await DeleteAsync(volume);
+        }
+        finally
+        {
+            lock (underWay)
+            {
+                underWay.Remove(volume.Uuid);
+            }
+        }
+    }
+
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume)
+    {
+        Check(term.Volumes.View(), volume);
+        if (volume.Tags.Initializing)
+        {
+            return await RemoveLeftoverAsync(volume);
+        }
+        var id = IdOf(volume);
+        await RefuseWhenUsedAsync(volume);
+        var marked = volume.Tags.Removal != RemovalMark.None || await MarkAsync(volume);
+        try
+        {
+            // R10: an activation that began before the mark shows in a map now; one that begins later sees the mark.
+            await RefuseWhenUsedAsync(volume);
+        }
+        catch (Exception refused) when (marked && refused is Refusal or IOException)
+        {
+            await UnmarkAsync(volume);
+            throw;
+        }
+        return await RemoveAsync(volume, id);
+    }
+
+    /// <summary>What can be said before anything is taken or written.</summary>
+    public static void Check(DomainView view, VolumeInfo volume)
+    {
+        if (volume.Uuid == Guid.Empty)
+        {
+            throw Refusal.Conflict($"'{volume.Name}' is no volume of ours (its name is no uuid); it is left alone.");
+        }
+        if (view.Volumes.FirstOrDefault(v => v.Parent == volume.Uuid) is { } child)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is the parent of {child.Name}; delete that one first.");
+        }
+    }
+
+    /// <summary>What a creation left behind that did not end. Nobody is creating it: only the SPM creates, and we are it.</summary>
+    public async Task<DeleteVolumeReply> RemoveLeftoverAsync(VolumeInfo volume)
+    {
+        var id = IdOf(volume);
+        await RefuseWhenUsedAsync(volume);
+        return await RemoveAsync(volume, id);
+    }
+
+    async Task RefuseWhenUsedAsync(VolumeInfo volume)
+    {
+        if (volume.Tags.Slot is not { } slot)
+        {
+            return; // no slot: it was never activated, and its image was never written
+        }
+        var users = (await maps.ReadAllAsync()).UsersOf(slot);
+        if (users.Count > 0)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is not deleted: {string.Join(", ", await Task.WhenAll(users.Select(SayAsync)))}. Deactivate it there first.");
+        }
+    }
+
+    async Task<string> SayAsync(SlotUser user) => user.Use == SlotUse.Unreadable
+        ? $"the activation map of {await hostName(user.Host)} cannot be read, so it counts as in use there"
+        : $"it is active on {await hostName(user.Host)}";
+
+    async Task<bool> MarkAsync(VolumeInfo volume)
+    {
+        if (volume.Tags.Marked(RemovalMark.Remove) is not { } marked)
+        {
+            return false;
+        }
+        await ChangeTagsAsync(volume, volume.Tags, marked, "mark for removal");
+        return true;
+    }
+
+    async Task UnmarkAsync(VolumeInfo volume)
+    {
+        if (volume.Tags.Removal == RemovalMark.None && volume.Tags.Marked(RemovalMark.Remove) is { } marked)
+        {
+            await ChangeTagsAsync(volume, marked, volume.Tags, "keep");
+        }
+    }
+
+    async Task ChangeTagsAsync(VolumeInfo volume, VolumeTags from, VolumeTags to, string what)
+    {
+        var (before, after) = (from.ToTags(), to.ToTags());
+        var result = await term.Worker.SubmitAsync(
+            $"{what} {volume.Name}", draft => draft.ChangeTags(volume.Name, before.Except(after), after.Except(before)));
+        if (result is not PoolResult.Done)
+        {
+            throw PoolRefusals.Of(result, $"volume {volume.Name} was not deleted", term.Volumes.Group);
+        }
+    }
+
+    async Task<DeleteVolumeReply> RemoveAsync(VolumeInfo volume, LvmUuid? id)
+    {
+        var result = await term.Worker.SubmitAsync($"remove {volume.Name}", draft => ChangedSince(draft, volume, id) ?? draft.Remove(volume.Name));
+        return result switch
+        {
+            PoolResult.Done done => new DeleteVolumeReply(volume.Name, volume.AllocatedBytes, done.Group.Seqno),
+            PoolResult.Refused { Edit: EditOutcome.NotFound } => new DeleteVolumeReply(volume.Name, 0, term.Volumes.Group.Seqno),
+            _ => throw PoolRefusals.Of(result, $"volume {volume.Name} was not deleted", term.Volumes.Group),
+        };
+    }
+
+    LvmUuid? IdOf(VolumeInfo volume) => term.Volumes.Group.Find(volume.Name)?.Uuid;
+
+    /// <summary>R10: what the maps said holds for an LV that no host could begin to use. Judged in the commit itself.</summary>
+    /// <remarks><code>
+    /// deletion                                  creation of the same volume          another host
+    ///   sees INITIALIZING, reads the maps
+    ///                                           final tags, clears its own entry
+    ///                                                                                activates it
+    ///   frees the extents: not any more
+    /// </code>A creation that was asked for again may also have put a new LV under this name.</remarks>
+    static EditOutcome? ChangedSince(VolumeGroupDraft draft, VolumeInfo volume, LvmUuid? id) =>
+        draft.Find(volume.Name) is { } now && (now.Uuid != id || VolumeTags.Parse(now.Tags, out _).IsUsable)
+            ? new EditOutcome.Refused("its creation ended or began anew meanwhile; ask again")
+            : null;
+}

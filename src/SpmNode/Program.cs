@@ -1,0 +1,1 @@
+return await OvirtSpm.Node.Cli.SpmCommand.RunAsync(args);

@@ -1,0 +1,183 @@
+using OvirtSpm.Leases;
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Leases.OnDisk;
+using OvirtSpm.Leases.Resource;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Roles;
+
+/// <summary>One host id of the pool: taken, renewed, described on the LUN, given back.</summary>
+sealed class Membership(
+    PoolDomain domain, HostIdentity identity, LeaseTiming timing, TimeProvider bootClock, IChoice choice, ILeaseObserver? observer = null)
+{
+    readonly HostRecordStore records = new(domain);
+    volatile HostRecordPair[] known = [];
+    bool locked;
+
+    public HostIdentity Identity => identity;
+
+    public LeaseTiming Timing => timing;
+
+    /// <summary>Null before the first join.</summary>
+    public LeaseKeeper? Keeper { get; private set; }
+
+    public ulong Generation => Keeper?.Generation ?? 0;
+
+    /// <summary>The SPM's lease under this host id; null before the first join. One object for the life of the process, like the keeper.</summary>
+    public ResourceLease? SpmLease { get; private set; }
+
+    public bool IsValid => Keeper is { } keeper && keeper.Deadline.Holds();
+
+    /// <summary>Takes the host id; waits as long as the protocol says.</summary>
+    /// <exception cref="Refusal">Somebody else has the host id or the name, or the sector cannot be believed.</exception>
+    public async Task JoinAsync(CancellationToken stop)
+    {
+        if (!TryLockSector())
+        {
+            throw Refusal.Conflict(
+                $"another process on this machine uses host id {identity.HostId} of this pool, or a write of an earlier one has not returned yet. Stop it, or give this node another host id.");
+        }
+        await RefreshRecordsAsync();
+        await RefuseSecondNameAsync();
+        // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
+        Keeper ??= new LeaseKeeper(
+            domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, observer);
+        SpmLease ??= new ResourceLease(
+            domain.Leases, domain.SpmLeaseOffset, domain.Geometry, domain.Lockspace, PoolDomain.SpmResource, Keeper, bootClock, choice);
+        await AwaitFormerWritesAsync(stop);
+        switch (await Keeper.JoinAsync(stop))
+        {
+            case JoinOutcome.Joined:
+                break;
+            case JoinOutcome.Busy busy:
+                throw Refusal.Conflict($"host id {identity.HostId} is in use by '{busy.Holder}': {busy.Why}. Give this node another host id.");
+            case JoinOutcome.Refused refused:
+                throw Refusal.Damaged($"host id {identity.HostId} cannot be taken: {refused.Text} (byte {refused.SectorOffsetBytes} of the volume 'ids').");
+            case JoinOutcome.IoFailed failed:
+                throw Refusal.Unavailable($"host id {identity.HostId} was not taken: {failed.Text}");
+        }
+        await records.PublishAsync(Describe, identity.HostId);
+        await RefreshRecordsAsync();
+        try
+        {
+            // Two nodes that join at once see each other only now: whoever publishes second finds the first.
+            await RefuseSecondNameAsync();
+        }
+        catch (Refusal)
+        {
+            await LeaveAsync();
+            throw;
+        }
+    }
+
+    /// <summary>R8: gives the host id back once every write issued under it has returned.</summary>
+    public async Task LeaveAsync()
+    {
+        if (Keeper is { } keeper)
+        {
+            await domain.Lun.WhenAllWritesReturnedAsync();
+            await keeper.LeaveAsync();
+        }
+    }
+
+    public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
+
+    /// <summary>R28: what a host says of itself, if it is the incarnation that holds the lease.</summary>
+    public HostRecord? RecordOf(int hostId, ulong generation) =>
+        hostId >= 1 && hostId <= known.Length && known[hostId - 1].Reading(generation) is HostRecordReading.Usable usable ? usable.Record : null;
+
+    /// <summary>The newest believed record of a host id, read now: that host may have joined a moment ago. Good for a name, not for an address (R28).</summary>
+    public async Task<HostRecord?> ReadRecordAsync(int hostId) => (await records.ReadAsync(hostId)).Newest;
+
+    /// <summary>R7: the lock lives in the very file description that writes the LUN; it ends when the last write has returned.</summary>
+    public bool TryLockSector()
+    {
+        var sector = domain.Lun.SectorSize;
+        return locked = locked || domain.Lun.TryLock(SectorOffset(identity.HostId) + domain.IdsOffset, sector);
+    }
+
+    /// <summary>Gives R7's lock back, for one that did not join after all.</summary>
+    public void UnlockSector()
+    {
+        if (locked)
+        {
+            domain.Lun.Unlock(SectorOffset(identity.HostId) + domain.IdsOffset, domain.Lun.SectorSize);
+            locked = false;
+        }
+    }
+
+    /// <summary>Somebody else's name stands in our sector, and was not given back.</summary>
+    public async Task<bool> IsHeldByOtherAsync() =>
+        await LeaseOfAsync(identity.HostId) is { Timestamp: not 0 } held && held.Resource.ToString() != identity.LeaseName;
+
+    /// <summary>R23: hosts that seem to live and have no record of ours: VDSM may be SPM here.</summary>
+    public IReadOnlyList<int> Strangers() =>
+    [
+        .. Keeper!.Hosts.Snapshot()
+            .Where(host => host.Id != identity.HostId && host.State is HostState.Live or HostState.Unknown && RecordOf(host.Id, host.Generation) is null)
+            .Select(host => host.Id),
+    ];
+
+    /// <summary>R23, for a verb that does not stay long enough to see who renews: host ids held without a record of ours.</summary>
+    /// <remarks>An offline verb that is still joining has no record yet; its name tells what it is.</remarks>
+    public async Task<IReadOnlyList<HostHolder>> StrangersOnDiskAsync() =>
+    [
+        .. (await new HostWatch(domain, bootClock).HeldAsync()).Where(holder =>
+            holder.IsBelieved && holder.HostId != identity.HostId && RecordOf(holder.HostId, holder.Lease!.OwnerGeneration) is null
+            && !OfflineJoin.IsOffline(holder.HostId, holder.Lease!.Resource.ToString())),
+    ];
+
+    /// <summary>R7, R8: a host id that was lost is taken again only when every write of the former life has returned.</summary>
+    /// <remarks>
+    /// R7's lock is ours all the time, so it says nothing here, and the keeper knows its own writes only. A new generation tells the
+    /// others that the former life is over: they take the SPM lease at once, and a commit of that life, still in the kernel, lands on theirs.
+    /// </remarks>
+    async Task AwaitFormerWritesAsync(CancellationToken stop)
+    {
+        var returned = domain.Lun.WhenControlWritesReturnedAsync();
+        if (!returned.IsCompleted)
+        {
+            await Task.WhenAny(returned, Task.Delay(timing.IoTimeout, bootClock, stop));
+            stop.ThrowIfCancellationRequested();
+        }
+        if (!returned.IsCompleted)
+        {
+            throw Refusal.Unavailable(
+                $"host id {identity.HostId} is not taken again while a write of this node's former life has not returned; look at the paths to the storage.");
+        }
+    }
+
+    async Task RefuseSecondNameAsync()
+    {
+        foreach (var record in known.Select(pair => pair.Newest).OfType<HostRecord>())
+        {
+            if (record.Name == identity.Name && record.Host != identity.HostId && await HoldsAsync(record))
+            {
+                throw Refusal.Conflict(
+                    $"the name '{identity.Name}' is used by host id {record.Host} (machine {record.MachineId}). Names must differ: give this node another one, or start it with host id {record.Host}.");
+            }
+        }
+    }
+
+    async Task<bool> HoldsAsync(HostRecord record) =>
+        await LeaseOfAsync(record.Host) is { Timestamp: not 0 } lease && lease.OwnerGeneration == record.Generation;
+
+    /// <summary>What stands in a host id's sector; null when it cannot be believed.</summary>
+    async Task<LeaderRecord?> LeaseOfAsync(int hostId)
+    {
+        var sector = new byte[domain.Lun.SectorSize];
+        await domain.Ids.ReadAsync(SectorOffset(hostId), sector);
+        return LeaderRecord.TryParse(LeaderKind.HostId, sector, out var lease) == RecordError.None ? lease : null;
+    }
+
+    long SectorOffset(int hostId) => (long)(hostId - 1) * domain.Lun.SectorSize;
+
+    /// <summary>R19: from the record of the same incarnation; null makes the wait at least 60 s of watchdog time.</summary>
+    TimeSpan? WatchdogTimeoutOf(int hostId, ulong generation) =>
+        RecordOf(hostId, generation) is { } record ? TimeSpan.FromSeconds(record.WatchdogTimeoutSeconds) : null;
+
+    HostRecord Describe(ulong sequence) => new(
+        domain.Superblock.Pool, identity.HostId, Generation, sequence, identity.MachineId, identity.BootId, identity.Name, identity.Url, identity.Build,
+        WatchdogKind.None, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds);
+}

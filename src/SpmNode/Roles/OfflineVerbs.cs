@@ -1,0 +1,50 @@
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Node.Roles;
+
+/// <summary>Writing verbs straight on the LUN: what can be refused is refused before a host id is taken or a byte written.</summary>
+/// <remarks>The look before is only for comfort; everything is judged again under the lease.</remarks>
+sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
+{
+    readonly LunReader reader = new(lun);
+
+    public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => reader.ListVolumesAsync();
+
+    public Task<VolumeReply> GetVolumeAsync(string reference) => reader.GetVolumeAsync(reference);
+
+    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request)
+    {
+        var view = await reader.ViewAsync();
+        WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        await using var pool = await OpenAsync();
+        return await pool.CreateVolumeAsync(request);
+    }
+
+    public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
+    {
+        var view = await reader.ViewAsync();
+        VolumeExtension.Check(view.Find(reference), request.SizeBytes, view.Group.ExtentSizeBytes);
+        await using var pool = await OpenAsync();
+        return await pool.ExtendVolumeAsync(reference, request);
+    }
+
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference)
+    {
+        var view = await reader.ViewAsync();
+        var volume = view.Find(reference);
+        VolumeRemoval.Check(view, volume);
+        await using var pool = await OpenAsync();
+        // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
+        return await pool.DeleteVolumeAsync(volume.Name);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lun.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    Task<OfflinePool> OpenAsync() => OfflinePool.OpenAsync(lun, ports, wait, CancellationToken.None);
+}

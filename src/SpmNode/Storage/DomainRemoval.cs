@@ -1,0 +1,48 @@
+using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Volumes.Domain;
+
+namespace OvirtSpm.Node.Storage;
+
+/// <summary>Makes a LUN empty again. Refused while a host holds a host id in the domain or has a volume of it active.</summary>
+sealed class DomainRemoval(ILun lun, TimeProvider bootClock)
+{
+    public async Task RemoveAsync(bool yes, bool wait, CancellationToken stop)
+    {
+        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        // Only what is known to be a domain is removed: another program's file system or volume group is not ours to empty.
+        if (read.Group is not { } group)
+        {
+            throw Refusal.Damaged(
+                $"{lun.Path}: no domain can be read there, so nothing is removed. 'spm domain check' shows what there is; if all of it may be lost, 'spm domain create --wipe' overwrites it.");
+        }
+        if (!yes)
+        {
+            throw Refusal.Conflict($"{lun.Path}: domain {group.Name} with {group.LogicalVolumes.Length} logical volumes would be lost. Say --yes if that is meant.");
+        }
+        switch (PoolTags.StateOf(group.Tags))
+        {
+            case DomainState.Ready:
+                await new DomainUse(await PoolDomain.OpenAsync(lun), bootClock).RefuseWhenUsedAsync("the domain is not removed", wait, stop);
+                break;
+            case DomainState.Unready:
+                break;
+            case DomainState.Contradictory:
+                throw Refusal.Conflict($"{lun.Path}: volume group {group.Name} is tagged both ready and unready; nothing is removed before a person decided. vgchange --deltag takes the wrong tag away.");
+            default:
+                throw Refusal.Conflict($"{lun.Path}: volume group '{group.Name}' is not a storage domain; nothing is removed. vgremove and pvremove of lvm2 remove volume groups.");
+        }
+        var found = await DeviceProbe.ProbeAsync(lun.Metadata);
+        foreach (var signature in found)
+        {
+            // Whole sectors around the signature: a label, a header, a superblock; nothing finds the contents without them.
+            var start = signature.OffsetBytes / lun.SectorSize * lun.SectorSize;
+            var end = (signature.OffsetBytes + signature.LengthBytes + lun.SectorSize - 1) / lun.SectorSize * lun.SectorSize;
+            await lun.Data.ZeroAsync(start, end - start, mayPunch: false);
+        }
+        foreach (var copy in read.Copies)
+        {
+            await lun.Data.ZeroAsync(copy.AreaOffsetBytes, lun.SectorSize, mayPunch: false);
+        }
+        await lun.Data.FlushAsync();
+    }
+}

@@ -1,0 +1,85 @@
+using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Storage;
+
+/// <summary>Reading verbs straight on the LUN: no lease, no write, whatever hosts are doing.</summary>
+sealed class LunReader(ILun lun) : IPoolVerbs
+{
+    public async Task<DomainView> ViewAsync()
+    {
+        var domain = await PoolDomain.OpenAsync(lun);
+        return await DomainView.ReadAsync(domain, domain.Group);
+    }
+
+    /// <summary>The group as it is now; a writer at work is waited out by reading again.</summary>
+    public static async Task<DomainView> ViewAsync(PoolDomain domain)
+    {
+        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.NewestSeen);
+        if (read.Group is not { } group)
+        {
+            throw Refusal.Damaged($"{domain.Lun.Path}: the volume group cannot be read: {read.Problem}");
+        }
+        if (group.Uuid != domain.Group.Uuid)
+        {
+            throw Refusal.Damaged($"{domain.Lun.Path}: volume group {group.Name} is there instead of {domain.Group.Name}. Stop this node and look with 'spm domain check --lun'.");
+        }
+        if (domain.MovedSince(group) is { } moved)
+        {
+            // R23: the windows of this process point to where the special volumes were.
+            throw Refusal.Damaged($"{domain.Lun.Path}: {moved}. Stop this node and look with 'spm domain check --lun'.");
+        }
+        domain.Saw(group);
+        return await DomainView.ReadAsync(domain, group);
+    }
+
+    public async Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => await DescribeAsync(await ViewAsync());
+
+    public async Task<VolumeReply> GetVolumeAsync(string reference) => await DescribeAsync(await ViewAsync(), reference);
+
+    public static async Task<IReadOnlyList<VolumeReply>> DescribeAsync(DomainView view)
+    {
+        var users = await UsersAsync(view.Domain);
+        return [.. view.Volumes.Select(volume => view.Describe(volume, users(volume)))];
+    }
+
+    public static async Task<VolumeReply> DescribeAsync(DomainView view, string reference)
+    {
+        var volume = view.Find(reference);
+        return view.Describe(volume, (await UsersAsync(view.Domain))(volume));
+    }
+
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => throw NoLease();
+
+    public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
+
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => throw NoLease();
+
+    public ValueTask DisposeAsync()
+    {
+        lun.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
+    {
+        var bytes = new byte[domain.Layout.ActivationMapBytes];
+        await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
+        var table = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes);
+        var records = await new HostRecordStore(domain).ReadAllAsync();
+        return volume => volume.Tags.Slot is not { } slot ? [] : [.. table.UsersOf(slot).Select(user =>
+        {
+            var name = records[user.Host - 1].Newest is { } record ? $"{record.Name} (host id {user.Host})" : $"host id {user.Host}";
+            return user.Use switch
+            {
+                SlotUse.ReadWrite => name,
+                SlotUse.ReadOnly => name + ", read-only",
+                _ => name + ", map unreadable: counts as in use",
+            };
+        })];
+    }
+
+    static InvalidOperationException NoLease() => new("a reader takes no lease; writing verbs go through an offline pool");
+}

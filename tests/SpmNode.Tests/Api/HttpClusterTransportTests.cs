@@ -1,0 +1,83 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using OvirtSpm.Node.Cluster;
+
+namespace OvirtSpm.Node.Tests.Api;
+
+public sealed class HttpClusterTransportTests : ClusterTransportContract, IAsyncDisposable
+{
+    readonly HttpClusterTransport transport = new(TimeSpan.FromSeconds(20));
+    readonly List<ServedNode> served = [];
+
+    internal override IClusterTransport Transport => transport;
+
+    /// <summary>The port of a socket that is closed again.</summary>
+    internal override string Nowhere
+    {
+        get
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            return $"http://{socket.LocalEndPoint}";
+        }
+    }
+
+    internal override async Task<string> ServeAsync(ScriptedNode node)
+    {
+        var one = await ServedNode.StartAsync(node);
+        served.Add(one);
+        return one.Url;
+    }
+
+    [Theory]
+    [InlineData("200 OK", "<html>a proxy</html>")]
+    [InlineData("200 OK", "")]
+    [InlineData("200 OK", "null")]
+    [InlineData("502 Bad Gateway", "<html>a proxy</html>")]
+    [InlineData("500 Oops", "{}")]
+    public async Task An_answer_that_is_not_this_APIs_is_a_refusal(string status, string body)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var answering = AnswerAsync(listener, $"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n{body}");
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => transport.ExtendAsync($"http://{listener.LocalEndpoint}", Guid.NewGuid(), new(1, 1, 1, 1), default));
+        Assert.Equal(RefusalCode.Unavailable, refusal.Code);
+        await answering;
+    }
+
+    [Fact]
+    public async Task An_address_that_is_none_is_refused()
+    {
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => transport.ExtendAsync("ftp://x", Guid.NewGuid(), new(1, 1, 1, 1), default));
+        Assert.Contains("http://HOST:PORT", refusal.Message, StringComparison.Ordinal);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await transport.DisposeAsync();
+        foreach (var one in served)
+        {
+            await one.DisposeAsync();
+        }
+    }
+
+    static async Task AnswerAsync(TcpListener listener, string answer)
+    {
+        using var client = await listener.AcceptTcpClientAsync();
+        var stream = client.GetStream();
+        var head = new byte[65536];
+        var read = 0;
+        while (!Encoding.ASCII.GetString(head, 0, read).Contains('}', StringComparison.Ordinal))
+        {
+            var more = await stream.ReadAsync(head.AsMemory(read));
+            Assert.NotEqual(0, more);
+            read += more;
+        }
+        await stream.WriteAsync(Encoding.UTF8.GetBytes(answer));
+        client.Client.Shutdown(SocketShutdown.Send);
+        while (await stream.ReadAsync(head) > 0)
+        {
+        }
+    }
+}

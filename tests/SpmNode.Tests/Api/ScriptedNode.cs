@@ -1,0 +1,58 @@
+using OvirtSpm.Node.Api;
+
+namespace OvirtSpm.Node.Tests.Api;
+
+/// <summary>A node behind the API that does what the test says.</summary>
+sealed class ScriptedNode : INodeVerbs
+{
+    public static readonly VolumeReply Volume = new(
+        "11111111-0000-0000-0000-000000000001", "i", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
+
+    public Func<string?> Leader { get; set; } = () => null;
+
+    public Func<ExtendVolumeRequest, ExtendVolumeReply> Extend { get; set; } = request =>
+        new(Volume.Volume, request.SizeBytes, 1L << 40, 5, 17, [new("pv", 4096, request.SizeBytes)]);
+
+    public List<ExtendVolumeRequest> Extends { get; } = [];
+
+    public double Margin { get; set; } = 1;
+
+    public StatusReply Status() => new(
+        "d", 1, "n", "following", 1, null, Margin, null, null, null, null, null, 1, 0, "none", 12.5, 0, 0, [], []);
+
+    public Task<string?> RedirectToLeaderAsync(string? volumeActiveHere = null) => Task.FromResult(Leader());
+
+    public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
+    {
+        lock (Extends)
+        {
+            Extends.Add(request);
+        }
+        return Task.FromResult(Extend(request));
+    }
+
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Task.FromResult(Volume with { Volume = request.Volume });
+
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+
+    public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
+
+    public Task<VolumeReply> GetVolumeAsync(string reference) => throw Refusal.NotFound($"no volume '{reference}'.");
+
+    public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
+
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
+        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd"));
+
+    public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);
+
+    public GuestReply WatchGuest(WatchGuestRequest request) => new("g", request.Qmp, "running", []);
+
+    public IReadOnlyList<GuestReply> Guests() => [];
+
+    public Task ForgetGuestAsync(string name) => Task.CompletedTask;
+
+    public string Metrics() => "spm_up 1\n";
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics.Metrics;
+using OvirtSpm.Leases;
+using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Activation.Nbd;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Tests.Activation;
+using OvirtSpm.Node.Tests.Storage;
+using OvirtSpm.Volumes.Sizes;
+
+namespace OvirtSpm.Node.Tests.Guests;
+
+/// <summary>One host beside the SPM: member of the pool, with its activator; the SPM's answers are the test's.</summary>
+sealed class TestHost : IVolumeServer, IClusterTransport
+{
+    readonly ManualClock clock = new();
+
+    TestHost(MemoryLun lun, PoolDomain domain, int hostId)
+    {
+        (Lun, Domain) = (lun, domain);
+        var identity = new HostIdentity(hostId, $"host{hostId}", $"/{hostId}", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
+        Membership = new Membership(domain, identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
+        Maps = new ActivationMaps(domain, hostId, identity.MapOwner);
+        Activator = new VolumeActivator(
+            domain, Membership, Maps, this, _ => new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.Later)), "/run", TimeSpan.FromSeconds(20), clock,
+            new ExportMetrics(new Meter("test")), Log.Add);
+        Growth = new VolumeGrowth(domain.Uuid, Membership, () => Activator, this, () => new LeaderRoute.There(1, "spm", "http://spm"), GrowthPolicy.Default);
+    }
+
+    public MemoryLun Lun { get; }
+    public PoolDomain Domain { get; }
+    public Membership Membership { get; }
+    public ActivationMaps Maps { get; }
+    public VolumeActivator Activator { get; }
+    public VolumeGrowth Growth { get; }
+    public List<string> Log { get; } = [];
+    public List<long> Asked { get; } = [];
+    public Func<Guid, ExtendVolumeRequest, ExtendVolumeReply> Spm { get; set; } = (_, _) => throw Refusal.Unavailable("no SPM");
+
+    public static async Task<TestHost> JoinAsync(MemoryLun lun, int hostId)
+    {
+        var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId);
+        var join = host.Membership.JoinAsync(CancellationToken.None);
+        while (!join.IsCompleted)
+        {
+            host.Pass(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+        await join;
+        return host;
+    }
+
+    public void Pass(TimeSpan time) => clock.Pass(time);
+
+    public IServedVolume Serve(string socketPath, INbdExport export) => new Served(socketPath);
+
+    public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop)
+    {
+        Asked.Add(request.SizeBytes);
+        return Task.FromResult(Spm(volume, request));
+    }
+
+    sealed class Served(string path) : IServedVolume
+    {
+        public string SocketPath => path;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,129 @@
+using OvirtSpm.Node.Tests.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Tests.Guests;
+
+public sealed class VolumeActivatorTests
+{
+    [Fact]
+    public async Task Of_two_hosts_that_activate_for_writing_the_second_backs_off_and_leaves_no_entry()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var (first, second) = (await TestHost.JoinAsync(lun, 2), await TestHost.JoinAsync(lun.OpenAgain(), 3));
+        await first.Activator.ActivateAsync(volume, readOnly: false);
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => second.Activator.ActivateAsync(volume, readOnly: false));
+        Assert.Contains("active for writing on", refusal.Message, StringComparison.Ordinal);
+        Assert.True((await second.Maps.ReadOwnAsync()).IsIdle);
+        await first.Activator.DeactivateAsync(Guid.Parse(volume));
+        await second.Activator.ActivateAsync(volume, readOnly: false);
+    }
+
+    [Fact]
+    public async Task Without_a_host_id_nothing_new_is_activated_and_what_is_active_stays()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        await host.Activator.ActivateAsync(volume, readOnly: false);
+        host.Pass(TimeSpan.FromSeconds(9));
+        Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => host.Activator.ActivateAsync(volume, readOnly: true))).Code);
+        Assert.Single(host.Activator.Active);
+    }
+
+    /// The deadline is read at the beginning and again directly before the volume is served.
+    [Fact]
+    public async Task A_host_id_lost_in_the_middle_of_an_activation_serves_nothing()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.BeforeWrite = (_, _) =>
+        {
+            host.Pass(TimeSpan.FromSeconds(9));
+            return Task.CompletedTask;
+        };
+        Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => host.Activator.ActivateAsync(volume, readOnly: false))).Code);
+        Assert.Empty(host.Activator.Active);
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    [Fact]
+    public async Task A_deactivation_whose_last_write_fails_can_be_asked_for_again()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        await host.Activator.ActivateAsync(volume, readOnly: false);
+        lun.BeforeWrite = (_, _) => throw new IOException("the path is gone");
+        await Assert.ThrowsAsync<IOException>(() => host.Activator.DeactivateAsync(Guid.Parse(volume)));
+        lun.BeforeWrite = null;
+        Assert.False((await host.Maps.ReadOwnAsync()).IsIdle);
+        // Half deactivated it is nobody's disk: not served as if nothing had happened.
+        Assert.Contains("being deactivated", (await Assert.ThrowsAsync<Refusal>(() => host.Activator.ActivateAsync(volume, readOnly: false))).Message, StringComparison.Ordinal);
+        await host.Activator.DeactivateAsync(Guid.Parse(volume));
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+        await host.Activator.ActivateAsync(volume, readOnly: false);
+    }
+
+    /// The write that should have cleared it failed when a creation or an activation ended.
+    [Fact]
+    public async Task Deactivating_clears_an_entry_that_nothing_on_this_node_stands_for()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        const int slot = 1;
+        await host.Maps.SetAsync(slot, ActivationMode.ReadWrite, host.Membership.Generation);
+        Assert.True(host.Maps.TryHold(slot));
+        await host.Activator.DeactivateAsync(Guid.Parse(volume), slot);
+        Assert.False((await host.Maps.ReadOwnAsync()).IsIdle); // a creation has it
+        host.Maps.Release(slot);
+        await host.Activator.DeactivateAsync(Guid.Parse(volume), slot);
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+        Assert.True(host.Maps.TryHold(slot));
+    }
+
+    [Fact]
+    public async Task A_node_that_ends_activates_nothing_more()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        await host.Activator.CloseAsync();
+        Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => host.Activator.ActivateAsync(volume, readOnly: false))).Code);
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    [Fact]
+    public async Task After_a_restart_the_same_volumes_are_served_and_adopting_keeps_them()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var before = await TestHost.JoinAsync(lun, 2);
+        await before.Activator.ActivateAsync(volume, readOnly: true);
+        var after = await TestHost.JoinAsync(lun, 2);
+        await after.Activator.RestoreAsync();
+        var served = Assert.Single(after.Activator.Active);
+        Assert.Equal((volume, true), (served.Volume.ToString(), served.ReadOnly));
+        Assert.Empty(await after.Maps.AdoptAsync(after.Membership.Generation));
+        Assert.False((await after.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    /// R10: the crash came between writing the entry and looking at the others' maps.
+    [Fact]
+    public async Task An_entry_that_was_never_checked_is_not_served_beside_another_writer()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var writer = await TestHost.JoinAsync(lun, 2);
+        var active = await writer.Activator.ActivateAsync(volume, readOnly: false);
+        var crashed = await TestHost.JoinAsync(lun.OpenAgain(), 3);
+        await crashed.Maps.SetAsync(active.Slot, ActivationMode.ReadWrite, 1);
+        var again = await TestHost.JoinAsync(lun.OpenAgain(), 4);
+        await again.Maps.SetAsync(active.Slot, ActivationMode.ReadWrite, 1);
+        await again.Activator.RestoreAsync();
+        Assert.Empty(again.Activator.Active);
+        Assert.Contains("another host has it active", Assert.Single(again.Log), StringComparison.Ordinal);
+        Assert.Single(await again.Maps.AdoptAsync(again.Membership.Generation));
+        Assert.True((await again.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    static async Task<(MemoryLun Lun, string Volume)> VolumeAsync()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        return (term.Lun, $"{await term.CreateAsync()}");
+    }
+}

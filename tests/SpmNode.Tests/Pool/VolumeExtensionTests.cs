@@ -1,0 +1,60 @@
+using OvirtSpm.Node.Tests.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Tests.Pool;
+
+public sealed class VolumeExtensionTests
+{
+    const long Extent = 128L << 20;
+
+    [Fact]
+    public async Task Raw_extends_at_once_end_with_the_largest_capacity()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync("raw", Extent);
+        var sizes = Enumerable.Range(2, 8).Select(extents => extents * Extent).Reverse();
+        await Task.WhenAll(sizes.Select(size => Task.Run(() =>
+            term.Extension.ExtendAsync($"{volume}", new(size, null, null, null)))));
+        var grown = Assert.Single(await TestDomain.VolumesAsync(term.Lun));
+        Assert.Equal((9 * Extent, 9 * Extent), (grown.VirtualSizeBytes, grown.AllocatedBytes));
+    }
+
+    [Fact]
+    public async Task A_host_that_has_seen_a_newer_epoch_is_not_served()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync();
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => term.Extension.ExtendAsync($"{volume}", new(1L << 29, 1, 1, 3)));
+        Assert.Equal(RefusalCode.NotLeader, refusal.Code);
+    }
+
+    [Fact]
+    public async Task New_extents_of_a_raw_volume_are_zeroed_and_the_old_ones_are_not()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync("raw", Extent);
+        await term.CreateAsync("raw", Extent);
+        var reply = await term.Extension.ExtendAsync($"{volume}", new(3 * Extent, null, null, null));
+        Assert.Equal(2, reply.Segments.Count);
+        Assert.Equal((reply.Segments[1].PvOffsetBytes, 2 * Extent), Assert.Single(term.Zeroed.Select(s => (s.PvOffsetBytes, s.LengthBytes))));
+        Assert.Empty((await term.Maps.ReadOwnAsync()).Active());
+    }
+
+    /// A guest would see what the extents held before.
+    [Theory]
+    [InlineData(1, "in use on the SPM's host")]
+    [InlineData(2, "active for writing on host 2")]
+    public async Task A_raw_volume_in_use_for_writing_is_not_extended(int host, string reason)
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync("raw", Extent);
+        var slot = term.Term.Volumes.Find(volume)!.Tags.Slot!.Value;
+        var maps = host == 1 ? term.Maps : term.MapsOf(host);
+        Assert.True(maps.TryHold(slot));
+        await maps.SetAsync(slot, ActivationMode.ReadWrite, 1);
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => term.Extension.ExtendAsync($"{volume}", new(3 * Extent, host, 1, null)));
+        Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(Extent, Assert.Single(await TestDomain.VolumesAsync(term.Lun)).AllocatedBytes);
+        Assert.Equal(ActivationMode.ReadWrite, Assert.Single((await maps.ReadOwnAsync()).Active()).Mode);
+    }
+}

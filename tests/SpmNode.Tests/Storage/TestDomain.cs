@@ -1,0 +1,122 @@
+using OvirtSpm.Leases;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Tests.Storage;
+
+/// <summary>A domain on a LUN in memory, and terms as its SPM without the lease protocol: the test says when the deadline holds.</summary>
+static class TestDomain
+{
+    public static readonly Guid Uuid = Guid.Parse("0d0d0d0d-1111-2222-3333-444444444444");
+    public static readonly MapOwner ThisMachine = new(Guid.Parse("aaaaaaaa-0000-0000-0000-000000000001"), Guid.Parse("bbbbbbbb-0000-0000-0000-000000000001"));
+
+    static readonly Lazy<Task<MemoryLun>> made = new(MakeAsync);
+
+    /// <summary>A disk of its own with a fresh domain.</summary>
+    public static async Task<MemoryLun> LunAsync() => (await made.Value).Copy();
+
+    public static DomainCreator Creator(ILun lun) => new(lun, TimeProvider.System, new TestChoice(), "test");
+
+    static async Task<MemoryLun> MakeAsync()
+    {
+        var lun = new MemoryLun();
+        await Creator(lun).CreateAsync(new DomainOptions(Uuid, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0));
+        return lun;
+    }
+
+    public static async Task<TestTerm> LeadAsync(MemoryLun lun, ulong epoch = 2, Func<bool>? holds = null, int host = 1)
+    {
+        var domain = await PoolDomain.OpenAsync(lun);
+        var fence = new PoolFence(epoch, _ => holds?.Invoke() ?? true, TimeSpan.Zero);
+        var counters = new PoolCounters();
+        var start = await SpmTerm.BeginAsync(domain, fence, TimeProvider.System, "test", counters);
+        var term = Assert.IsType<TermStart.Begun>(start).Term;
+        return new TestTerm(lun, domain, term, counters, new ActivationMaps(domain, host, ThisMachine));
+    }
+
+    public static async Task<IReadOnlyList<VolumeReply>> VolumesAsync(ILun lun) => await new LunReader(lun).ListVolumesAsync();
+}
+
+/// <summary>Deterministic, and different at every pick.</summary>
+sealed class TestChoice : IChoice
+{
+    ulong state = 42;
+
+    public int Pick(int count, string what)
+    {
+        var z = state += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        return (int)((z ^ (z >> 31)) % (ulong)count);
+    }
+}
+
+/// <summary>One term and the verbs over it.</summary>
+sealed class TestTerm
+{
+    public TestTerm(MemoryLun lun, PoolDomain domain, SpmTerm term, PoolCounters counters, ActivationMaps maps)
+    {
+        imager = new MarkingImager(lun);
+        (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
+        Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
+        Creation = new VolumeCreation(
+            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(), TimeProvider.System, "test");
+        Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
+        Writing = term.Worker.RunAsync();
+    }
+
+    readonly MarkingImager imager;
+
+    public IReadOnlyList<SegmentReply> Zeroed => imager.Zeroed;
+    public MemoryLun Lun { get; }
+    public PoolDomain Domain { get; }
+    public SpmTerm Term { get; }
+    public PoolCounters Counters { get; }
+    public ActivationMaps Maps { get; }
+    public VolumeRemoval Removal { get; }
+    public VolumeCreation Creation { get; }
+    public VolumeExtension Extension { get; }
+    public Task Writing { get; }
+
+    public static CreateVolumeRequest Request(Guid volume, string format = "cow", long bytes = 1L << 30) =>
+        new(volume.ToString(), "cccccccc-0000-0000-0000-000000000001", bytes, format, "disk", true);
+
+    public async Task<Guid> CreateAsync(string format = "cow", long bytes = 1L << 30)
+    {
+        var volume = Guid.NewGuid();
+        await Creation.CreateAsync(Request(volume, format, bytes));
+        return volume;
+    }
+
+    async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
+        (await Maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..] ? $"host {writer.Host}" : null;
+
+    public ActivationMaps MapsOf(int host) => new(Domain, host, TestDomain.ThisMachine with { MachineId = new Guid(host, 0, 0, new byte[8]) });
+}
+
+/// <summary>Stands for qemu-img: one recognisable block at the start of the volume.</summary>
+sealed class MarkingImager(ILun lun) : IVolumeImager
+{
+    public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
+
+    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite)
+    {
+        if (!mayWrite())
+        {
+            throw Refusal.NotLeader("fenced");
+        }
+        await lun.Data.WriteAsync(segments[0].PvOffsetBytes, Mark);
+    }
+
+    public List<SegmentReply> Zeroed { get; } = [];
+
+    public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
+    {
+        Zeroed.AddRange(segments);
+        return Task.CompletedTask;
+    }
+}
