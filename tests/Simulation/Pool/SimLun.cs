@@ -1,0 +1,102 @@
+using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata;
+using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Simulation.Pool;
+
+/// <summary>The shared LUN as one life of one host sees it.</summary>
+internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevice
+{
+    private readonly SimBlockDevice whole = new(path, process, 0, path.Disk.Bytes.Length);
+    private readonly OutstandingIo writes = new();
+
+    public string Path => "lun";
+
+    public string Name => Path;
+
+    public int SectorSize => path.Disk.SectorSize;
+
+    public long SizeBytes => path.Disk.Bytes.Length;
+
+    public bool ZeroIsFast => false;
+
+    public IPvArea Metadata => new CountedArea(whole, writes);
+
+    public IDataDevice Data => this;
+
+    public ILeaseArea Window(long offsetBytes, long lengthBytes) =>
+        new CountedArea(new SimBlockDevice(path, process, offsetBytes, lengthBytes), writes);
+
+    /// <summary>R7: the world starts a host again only when everything its last life queued has returned, as the kernel's lock would.</summary>
+    public bool TryLock(long offsetBytes, long lengthBytes) => true;
+
+    public void Unlock(long offsetBytes, long lengthBytes)
+    {
+    }
+
+    public Task WhenControlWritesReturnedAsync() => writes.Returned;
+
+    public Task WhenAllWritesReturnedAsync() => writes.Returned;
+
+    public ValueTask ReadAsync(long offsetBytes, Memory<byte> buffer) => whole.ReadAsync(offsetBytes, buffer);
+
+    public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data) => writes.Count(whole.WriteAsync(offsetBytes, data));
+
+    public ValueTask WriteDurableAsync(long offsetBytes, ReadOnlyMemory<byte> data) => WriteAsync(offsetBytes, data);
+
+    public ValueTask FlushAsync() => whole.FlushAsync();
+
+    public ValueTask ZeroAsync(long offsetBytes, long lengthBytes, bool mayPunch) => WriteAsync(offsetBytes, new byte[lengthBytes]);
+
+    public ValueTask DiscardAsync(long offsetBytes, long lengthBytes) => ValueTask.CompletedTask;
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class CountedArea(SimBlockDevice device, OutstandingIo writes) : ILeaseArea, IPvArea
+    {
+        public int SectorSize => device.SectorSize;
+
+        public long SizeBytes => device.SizeBytes;
+
+        public string Name => device.Name;
+
+        public ValueTask ReadAsync(long offsetBytes, Memory<byte> buffer) => device.ReadAsync(offsetBytes, buffer);
+
+        public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data) => writes.Count(device.WriteAsync(offsetBytes, data));
+
+        public ValueTask FlushAsync() => device.FlushAsync();
+    }
+
+    private sealed class OutstandingIo
+    {
+        private TaskCompletionSource returned = new();
+        private int count;
+
+        public OutstandingIo() => returned.SetResult();
+
+        public Task Returned => returned.Task;
+
+        public async ValueTask Count(ValueTask write)
+        {
+            if (count++ == 0)
+            {
+                returned = new TaskCompletionSource();
+            }
+
+            try
+            {
+                await write;
+            }
+            finally
+            {
+                if (--count == 0)
+                {
+                    returned.TrySetResult();
+                }
+            }
+        }
+    }
+}

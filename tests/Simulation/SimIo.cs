@@ -1,0 +1,21 @@
+namespace OvirtSpm.Simulation;
+
+/// <summary>One I/O between being issued and being answered.</summary>
+internal sealed class SimIo(SimProcess process, bool isWrite, long offset, Memory<byte> buffer, byte[]? data)
+{
+    public SimProcess Process => process;
+
+    public bool IsWrite => isWrite;
+
+    public long Offset => offset;
+
+    public Memory<byte> Buffer => buffer;
+
+    public byte[] Data => data ?? [];
+
+    public int Length => isWrite ? Data.Length : buffer.Length;
+
+    public long IssuedTicks { get; set; }
+
+    public TaskCompletionSource Answer { get; } = new();
+}
