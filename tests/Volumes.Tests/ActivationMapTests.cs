@@ -109,7 +109,7 @@ public class ActivationMapTests
             {
                 var part = ActivationSector.PartOf(slot, size);
                 var bytes = new byte[size];
-                var mode = (ActivationMode)(slot % 3);
+                var mode = (ActivationMode)(slot % 4);
                 ActivationSector.Unused(size, Pool, 250, part).With(slot, mode, Self, 9).Format(bytes);
                 Assert.Equal(RecordError.None, ActivationSector.TryParse(bytes, Pool, 250, part, out var parsed));
                 Assert.Equal(mode, parsed!.ModeOf(slot));
@@ -139,7 +139,7 @@ public class ActivationMapTests
         Assert.Equal(RecordError.OtherSectorSize, Parse(Resealed(Sector(512), bytes => bytes[84] = 1)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[92] = 1)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[128] = 1)));
-        Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[140] = 3)));
+        Assert.Equal(RecordError.None, Parse(Resealed(Sector(512), bytes => bytes[140] = 3)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[511] = 1)));
         Assert.Equal(RecordError.BadField, ActivationSector.TryParse(Resealed(Sector(512, part: 1), bytes => bytes[128 + (1948 - 1024) / 4] = 1), Pool, 7, 1, out _));
         Assert.Equal(RecordError.BadField, ActivationSector.TryParse(Resealed(Sector(4096), bytes => bytes[128 + 512] = 1), Pool, 7, 0, out _));
@@ -253,6 +253,6 @@ public class ActivationMapTests
         Assert.Throws<ArgumentOutOfRangeException>(() => host.UseOf(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => host.UseOf(1948));
         Assert.Throws<ArgumentOutOfRangeException>(() => host.Set(0, ActivationMode.ReadOnly, Self, 1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => host.Set(5, (ActivationMode)3, Self, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => host.Set(5, (ActivationMode)4, Self, 1));
     }
 }

@@ -121,6 +121,22 @@ public sealed class VolumeActivatorTests
         Assert.True((await again.Maps.ReadOwnAsync()).IsIdle);
     }
 
+    /// The SPM died while it zeroed new extents of a finished volume.
+    [Fact]
+    public async Task What_the_SPM_worked_on_when_it_died_is_served_to_nobody()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        var slot = (await host.Activator.ActivateAsync(volume, readOnly: false)).Slot;
+        await host.Activator.DeactivateAsync(Guid.Parse(volume));
+        await host.Maps.SetAsync(slot, ActivationMode.Working, 1);
+        var after = await TestHost.JoinAsync(lun, 2);
+        await after.Activator.RestoreAsync();
+        Assert.Empty(after.Activator.Active);
+        Assert.Single(await after.Maps.AdoptAsync(after.Membership.Generation));
+        Assert.True((await after.Maps.ReadOwnAsync()).IsIdle);
+    }
+
     static async Task<(MemoryLun Lun, string Volume)> VolumeAsync()
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
