@@ -71,7 +71,7 @@ public sealed partial class LeaseKeeper
     internal OutstandingWrites Outstanding => outstanding;
 
     /// <summary>Takes the host id: 2 T when it is free or was ours under the same name, 8 T + W + 2 T when another name left it behind.</summary>
-    /// <remarks>T is the io timeout that stands on disk. <see cref="RunAsync"/> must follow at once.</remarks>
+    /// <remarks>T is the larger of ours and the io timeout that stands on disk. <see cref="RunAsync"/> must follow at once.</remarks>
     /// <exception cref="OperationCanceledException">Stopped while waiting; a record of ours may stand there and expires by itself.</exception>
     public async ValueTask<JoinOutcome> JoinAsync(CancellationToken stop)
     {

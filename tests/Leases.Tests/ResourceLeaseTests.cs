@@ -172,6 +172,17 @@ public class ResourceLeaseTests
         Assert.True(failed);
     }
 
+    /// R19: what stands on disk was left by a host with T = 1, but a rival of ours may take 2 × 3 s to show itself.
+    [Fact]
+    public async Task Joining_waits_by_the_larger_of_our_io_timeout_and_the_one_on_disk()
+    {
+        var pool = await Pool.FreshAsync();
+        var slow = new LeaseTiming(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3));
+        var start = pool.Clock.Now;
+        Assert.IsType<JoinOutcome.Joined>(await pool.Host(1, timing: slow).Keeper.JoinAsync(CancellationToken.None));
+        Assert.InRange((pool.Clock.Now - start).TotalSeconds, 6, 6.5);
+    }
+
     /// The renewal may land at once and be answered late: others count from when it landed.
     [Fact]
     public async Task A_renewal_counts_from_before_it_was_issued()
