@@ -17,7 +17,8 @@ static class LeaseVerbs
 
     public static Command Create() => new("lease", "Leases on the LUN: the hosts' and the SPM's (show), and those you name (the other verbs)")
     {
-        Show(), CreateLease(), List(), LeaseHoldVerb.Create(lun, sectorSize), RebuildIndex(),
+        Show(), CreateLease(), List(), LeaseHoldVerb.Create(lun, sectorSize), LeaseRepairVerbs.Release(lun, sectorSize, json),
+        LeaseRepairVerbs.Repair(lun, sectorSize, json), RebuildIndex(),
     };
 
     static Command CreateLease()

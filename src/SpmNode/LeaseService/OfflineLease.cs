@@ -41,8 +41,9 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
     public bool HasHeirs() => membership.HasHeirs();
 
     /// <param name="wait">How long to wait while somebody else has it; zero: be refused at once.</param>
+    /// <param name="onlyFromTheDead">Wait for a holder to be proven dead, but never for one that lives.</param>
     /// <exception cref="Refusal">It is held (by whom is said), does not exist, cannot be believed, or no host id is free.</exception>
-    public static async Task<OfflineLease> TakeAsync(ILun lun, OfflinePorts ports, string name, TimeSpan wait, CancellationToken stop)
+    public static async Task<OfflineLease> TakeAsync(ILun lun, OfflinePorts ports, string name, TimeSpan wait, CancellationToken stop, bool onlyFromTheDead = false)
     {
         var domain = await PoolDomain.OpenAsync(lun);
         var offset = await new LeaseDirectory(domain).FindAsync(name);
@@ -52,7 +53,7 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         try
         {
             await new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner).AdoptAsync(membership.Generation);
-            held.Version = await held.AcquireAsync(ports, wait, stop);
+            held.Version = await held.AcquireAsync(ports, wait, !onlyFromTheDead, stop);
             return held;
         }
         catch
@@ -91,7 +92,7 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         renewing.Dispose();
     }
 
-    async Task<ulong> AcquireAsync(OfflinePorts ports, TimeSpan wait, CancellationToken stop)
+    async Task<ulong> AcquireAsync(OfflinePorts ports, TimeSpan wait, bool waitForTheLiving, CancellationToken stop)
     {
         var began = ports.BootClock.GetTimestamp();
         var told = false;
@@ -99,14 +100,14 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         {
             await membership.RefreshRecordsAsync();
             var left = wait - ports.BootClock.GetElapsedTime(began);
-            var outcome = told && left > TimeSpan.Zero ? await WaitAsync(left < Slice ? left : Slice, ports, stop) : await lease.AcquireAsync(new AcquireOptions(), stop);
+            var outcome = told && left > TimeSpan.Zero ? await WaitAsync(left < Slice ? left : Slice, waitForTheLiving, ports, stop) : await lease.AcquireAsync(new AcquireOptions(), stop);
             if (outcome is AcquireOutcome.Acquired acquired)
             {
                 return acquired.LeaseVersion;
             }
-            if (!IsHeld(outcome) || left <= TimeSpan.Zero)
+            if (!IsHeld(outcome) || left <= TimeSpan.Zero || (!waitForTheLiving && outcome is AcquireOutcome.OwnedByLiveHost or AcquireOutcome.SharedByLiveHosts))
             {
-                throw NotAcquired(outcome, wait);
+                throw NotAcquired(outcome, wait, waitForTheLiving);
             }
             if (!told)
             {
@@ -116,13 +117,13 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         }
     }
 
-    async Task<AcquireOutcome> WaitAsync(TimeSpan limit, OfflinePorts ports, CancellationToken stop)
+    async Task<AcquireOutcome> WaitAsync(TimeSpan limit, bool waitForTheLiving, OfflinePorts ports, CancellationToken stop)
     {
         using var slice = new CancellationTokenSource(limit, ports.BootClock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(slice.Token, stop);
         try
         {
-            return await lease.AcquireAsync(new AcquireOptions(WaitForDeadOwner: true, WaitForLiveOwner: true), either.Token);
+            return await lease.AcquireAsync(new AcquireOptions(WaitForDeadOwner: true, WaitForLiveOwner: waitForTheLiving), either.Token);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -145,10 +146,11 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         _ => $"others want the lease '{Name}', too",
     };
 
-    Refusal NotAcquired(AcquireOutcome outcome, TimeSpan wait) => outcome switch
+    Refusal NotAcquired(AcquireOutcome outcome, TimeSpan wait, bool waitForTheLiving) => outcome switch
     {
         AcquireOutcome.OwnerMayLive maybe when wait <= TimeSpan.Zero => Refusal.Conflict(
             $"{Holder(outcome)}. If that host is dead, --wait takes over once it is proven, in {maybe.Remaining.TotalSeconds:0} s at most."),
+        AcquireOutcome.OwnedByLiveHost or AcquireOutcome.SharedByLiveHosts when !waitForTheLiving => Refusal.Conflict($"{Holder(outcome)}, which lives: nothing is taken away. Stop it there."),
         _ when IsHeld(outcome) => Refusal.Conflict(wait > TimeSpan.Zero
             ? $"{Holder(outcome)}, also after {wait.TotalSeconds:0} s."
             : $"{Holder(outcome)}. --wait waits until it lets go."),
