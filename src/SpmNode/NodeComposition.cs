@@ -41,15 +41,17 @@ static class NodeComposition
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
-        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, new LeaseMetrics(metrics));
+        var health = new HostHealth(domain.Timing, BootClock, new LeaseMetrics(metrics));
+        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, health);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
         var sockets = SocketDirectory(options, domain);
         QemuImager.RemoveLeftovers(sockets);
         HostNode? node = null;
+        var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, new HttpClusterTransport(PeerTimeout), () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
@@ -58,14 +60,18 @@ static class NodeComposition
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
         var counters = new PoolCounters
         {
-            OnCommit = (requests, took) => metrics.Committed(took, requests),
+            OnCommit = (requests, took) =>
+            {
+                metrics.Committed(took, requests);
+                health.Committed(took);
+            },
             OnForeignWrite = () => metrics.ForeignWrites.Add(1),
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
         var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log);
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect);
         return node;
