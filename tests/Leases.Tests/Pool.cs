@@ -15,6 +15,9 @@ internal sealed class Pool
 
     public ManualClock Clock { get; } = new();
 
+    /// <summary>A host that a test has joined.</summary>
+    public (LeaseKeeper Keeper, ResourceLease Lease)? Joined { get; set; }
+
     public static async Task<Pool> FreshAsync()
     {
         var area = new MemoryArea(new byte[4 * MiB]);

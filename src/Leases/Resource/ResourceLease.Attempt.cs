@@ -122,9 +122,10 @@ public sealed partial class ResourceLease
                 return await FailedAsync(failure);
             }
 
-            if (error is not (RecordError.None or RecordError.WrongOwner) || record is null)
+            if (error != RecordError.None || record is null)
             {
-                // Whatever cannot be known means "alive".
+                // Whatever cannot be known means "alive". Another host id in this sector, too: nobody ever writes it there, so a write
+                // went astray, and the owner it covered may live.
                 return await OwnedAsync(new AcquireOutcome.Refused(error, lease.geometry.HostIdOffset(owner),
                     $"'{lease.resource}' is owned by host id {owner}, whose sector in the lockspace cannot be judged: {error.Explain()}"));
             }

@@ -9,19 +9,19 @@ internal sealed class MetadataWriter
     private Memory<byte> text;
 
     /// <param name="copies">All used copies; on success each knows its new place.</param>
-    /// <param name="skipPredecessor">R4: the first text of an epoch.</param>
+    /// <param name="isFirst">R4: the first text of an epoch.</param>
     /// <remarks>
     /// R2: text 1, text 2, flush, header 1, flush, header 2, flush; never two of them at once. A crash before header 1 leaves the old
     /// group in both copies, a crash after it the new one in at least one, and lvm2 as well as we take the newer.
     /// </remarks>
-    public async ValueTask<CommitOutcome> WriteAsync(List<MetadataCopy> copies, VolumeGroup next, IWriteGuard guard, bool skipPredecessor)
+    public async ValueTask<CommitOutcome> WriteAsync(List<MetadataCopy> copies, VolumeGroup next, IWriteGuard guard, bool isFirst)
     {
         var size = next.TextLength + 1;
         var places = new long[copies.Count];
         for (var i = 0; i < copies.Count; i++)
         {
             // R4: one text is limited to a share of the ring, so that there is always room beside the live one and a stray one.
-            if (size > copies[i].Ring.MaxTextBytes || copies[i].Ring.Next(copies[i].Location, size, skipPredecessor) is not { } place)
+            if (size > copies[i].Ring.MaxTextBytes || copies[i].Ring.Next(copies[i].Location, size, isFirst ? guard.Epoch : null) is not { } place)
             {
                 return new CommitOutcome.NotIssued(
                     $"{copies[i].Where}: a text of {size} bytes does not fit beside the live one; at most {copies[i].Ring.MaxTextBytes} bytes do: remove volumes or tags");
