@@ -41,7 +41,8 @@ static class NodeComposition
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
-        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, new LeaseMetrics(metrics));
+        var guard = new TermGuard(new NoWatchdog(), options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, new LeaseMetrics(metrics));
+        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
@@ -60,6 +61,11 @@ static class NodeComposition
         {
             OnCommit = (requests, took) => metrics.Committed(took, requests),
             OnForeignWrite = () => metrics.ForeignWrites.Add(1),
+            OnStaleWrite = found =>
+            {
+                metrics.StaleWrites.Add(1);
+                log($"a stale write of a former SPM was found and replaced from memory: {found}");
+            },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
             OnTakeover = () => metrics.Takeovers.Add(1),

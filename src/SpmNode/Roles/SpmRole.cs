@@ -18,9 +18,6 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
     /// <summary>How often a leader reads its own deadline when nothing is asked of it.</summary>
     static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>From the question "may I?" to the device: what is left must be more than this.</summary>
-    static readonly TimeSpan FenceMargin = TimeSpan.FromMilliseconds(200);
-
     static readonly TimeSpan RecordsInterval = TimeSpan.FromSeconds(2);
 
     (int, ulong) recordsReadFor;
@@ -134,10 +131,23 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
     /// <returns>R22: the version that the next attempt must exceed.</returns>
     async Task<ulong> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
     {
-        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), FenceMargin);
+        // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
+        // order before the kernel kills this process at the deadline (R25).
+        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
+        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
+        {
+            return 0;
+        }
+        membership.Guard.Begin(fence, deadline);
         try
         {
-            switch (await SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters))
+            var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
+            // A takeover whose storage never answers must not outlast the host id: nobody would join again.
+            if (await Task.WhenAny(beginning, lost) != beginning)
+            {
+                return 0;
+            }
+            switch (await beginning)
             {
                 case TermStart.EpochNotAbove not:
                     log($"epoch {not.EpochOnDisk} is on disk, lease version {version} is not above it: taking a higher one");
@@ -157,7 +167,7 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
         {
             fence.Close("the term ended");
             // R8: the lease is given back only when nothing written under it is still on its way.
-            await Task.WhenAny(domain.Lun.WhenControlWritesReturnedAsync(), lost);
+            await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);
             if (!lost.IsCompleted && await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
             {
                 Note($"the SPM lease was not given back: {kept}");
