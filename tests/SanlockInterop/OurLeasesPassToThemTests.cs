@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OvirtSpm.Interop;
 
 namespace OvirtSpm.SanlockInterop;
@@ -14,18 +15,23 @@ public class OurLeasesPassToThemTests
         await using var daemon = await Sanlock.StartAsync("theirs");
         await using var ours = await HoldingHost.StartAsync(storages, 1, Arithmetic.Timing);
         Assert.All(await Task.WhenAll(storages.Select(storage => daemon.JoinAsync(storage.Lockspace(2), Arithmetic.T))), result => Assert.Equal(0, result));
-        await Task.WhenAll(storages.Select(storage => FollowAsync(storage, daemon, ours)));
+        var followers = await Task.WhenAll(storages.Select(storage => RefusedAsync(storage, daemon)));
+        await ours.KillAsync();
+        await Task.WhenAll(followers.Select(follower => FollowAsync(daemon, follower.Storage, follower.Watch, follower.Holder)));
         Array.ForEach(storages, storage => storage.Dispose());
     }
 
-    private static async Task FollowAsync(LeaseStorage storage, Sanlock daemon, HoldingHost ours)
+    private static async Task<(LeaseStorage Storage, RenewalWatch Watch, Process Holder)> RefusedAsync(LeaseStorage storage, Sanlock daemon)
     {
         var holder = await daemon.HolderAsync();
-        await using var watch = new RenewalWatch(storage, 1);
+        var watch = new RenewalWatch(storage, 1);
         await watch.SawOneAsync();
         Assert.Equal(OwnerLives, await daemon.AcquireAsync(storage.SdmResource, holder));
-        await ours.KillAsync();
+        return (storage, watch, holder);
+    }
 
+    private static async Task FollowAsync(Sanlock daemon, LeaseStorage storage, RenewalWatch watch, Process holder)
+    {
         // The last renewal may be one that the daemon has not seen yet: then it still answers that the owner lives. Otherwise it waits.
         int result;
         while ((result = await daemon.AcquireAsync(storage.SdmResource, holder)) == OwnerLives)
@@ -35,6 +41,7 @@ public class OurLeasesPassToThemTests
 
         Assert.Equal(0, result);
         Arithmetic.AssertNotEarlyAndNotLate($"{storage.Kind}: what we owned is theirs", RenewalWatch.Now - watch.LastRenewalAfter);
+        await watch.DisposeAsync();
         await using var host = new OurHost(storage, 3, "another of ours", Arithmetic.Timing);
         var view = await host.Sdm.PeekAsync();
         Assert.Equal((true, 2, 2ul, false), (view.IsReadable, view.OwnerId, view.LeaseVersion, view.IsFree));
