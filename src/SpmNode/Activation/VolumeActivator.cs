@@ -36,7 +36,8 @@ sealed class VolumeActivator(
     {
         var own = await maps.ReadOwnAsync();
         var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
-            .SelectMany(part => part.Sector!.Active()).ToList();
+            // What the earlier life was preparing as SPM no guest had; it is cleared when the host id is held again.
+            .SelectMany(part => part.Sector!.Active()).Where(entry => entry.Mode != ActivationMode.Preparing).ToList();
         if (mine.Count == 0)
         {
             return;
@@ -50,7 +51,7 @@ sealed class VolumeActivator(
                 continue;
             }
             if (mode == ActivationMode.ReadWrite
-                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use == SlotUse.ReadWrite))
+                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Preparing))
             {
                 // R10: a crash between writing the entry and looking at the others' maps leaves an entry that was never entitled to
                 // serve. A map that cannot be read does not count here: while it could be, this volume was found to be ours.

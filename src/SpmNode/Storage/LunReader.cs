@@ -76,6 +76,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
             {
                 SlotUse.ReadWrite => name,
                 SlotUse.ReadOnly => name + ", read-only",
+                SlotUse.Preparing => name + ", being prepared",
                 _ => name + ", map unreadable: counts as in use",
             };
         })];

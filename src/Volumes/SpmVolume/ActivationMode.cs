@@ -1,11 +1,14 @@
 namespace OvirtSpm.Volumes.SpmVolume;
 
-/// <summary>What a host may do with a volume's extents; two bits on disk, 3 is no mode.</summary>
+/// <summary>What a host may do with a volume's extents; two bits on disk.</summary>
 public enum ActivationMode : byte
 {
     Inactive = 0,
     ReadOnly = 1,
     ReadWrite = 2,
+
+    /// <summary>R13: the SPM itself writes into it, to create or to extend. No guest has it: whoever finds this of an earlier life clears it.</summary>
+    Preparing = 3,
 }
 
 /// <summary>What is known of a slot on one host.</summary>
@@ -14,6 +17,7 @@ public enum SlotUse
     Inactive,
     ReadOnly,
     ReadWrite,
+    Preparing,
 
     /// <summary>R11: the map cannot be believed, so the volume is to be taken for active and written.</summary>
     Unreadable,

@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -101,6 +102,38 @@ public sealed class VolumeActivatorTests
         Assert.Equal((volume, true), (served.Volume.ToString(), served.ReadOnly));
         Assert.Empty(await after.Maps.AdoptAsync(after.Membership.Generation));
         Assert.False((await after.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    /// Found by random faults on real nodes: killed while it zeroed what an extend had added, a node came back serving a disk that no guest
+    /// had on it, and nobody else could write the volume any more.
+    [Fact]
+    public async Task What_the_SPM_was_preparing_when_it_was_killed_is_not_served_and_is_cleared()
+    {
+        var (lun, _) = await VolumeAsync();
+        var killed = await TestHost.JoinAsync(lun, 2);
+        await SlotHold.TryTakeAsync(killed.Maps, 1, () => killed.Membership.Generation);
+        Assert.Equal([2], (await killed.Maps.ReadAllAsync()).OtherWriters(1, self: 3).Select(user => user.Host));
+        var after = await TestHost.JoinAsync(lun, 2);
+        await after.Activator.RestoreAsync();
+        Assert.Empty(after.Activator.Active);
+        Assert.Single(await after.Maps.AdoptAsync(after.Membership.Generation));
+        Assert.True((await after.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    /// A wrong confirm-dead (R11): the extents may be somebody else's by now.
+    [Fact]
+    public async Task A_volume_that_is_not_marked_any_more_is_not_served_on()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        var active = await host.Activator.ActivateAsync(volume, readOnly: false);
+        await host.Activator.DropUnmarkedAsync();
+        Assert.Single(host.Activator.Active);
+        await host.Maps.SetAsync(active.Slot, ActivationMode.Inactive, host.Membership.Generation);
+        await host.Activator.DropUnmarkedAsync();
+        Assert.Empty(host.Activator.Active);
+        Assert.True(active.Export.IsClosed);
+        Assert.Contains("confirmed dead", Assert.Single(host.Log), StringComparison.Ordinal);
     }
 
     /// R10: the crash came between writing the entry and looking at the others' maps.
