@@ -62,6 +62,10 @@ public sealed partial class LeaseKeeper
     /// <summary>R8: a lease write of this host id or of a resource held under it was issued and has not returned.</summary>
     public bool HasOutstandingWrites => outstanding.Any;
 
+    /// <summary>R27: asked before each renewal; as long as it gives a reason nothing is renewed, and what is held ends at the deadline.</summary>
+    /// <remarks>For a holder whose own work is stuck: renewed on, it would keep everything it holds from everybody for ever.</remarks>
+    public Func<string?>? Objection { get; set; }
+
     internal Func<int, ulong, TimeSpan?> WatchdogTimeoutOf => watchdogTimeoutOf;
 
     internal LeaseName Lockspace => lockspace;
@@ -71,7 +75,7 @@ public sealed partial class LeaseKeeper
     internal OutstandingWrites Outstanding => outstanding;
 
     /// <summary>Takes the host id: 2 T when it is free or was ours under the same name, 8 T + W + 2 T when another name left it behind.</summary>
-    /// <remarks>T is the io timeout that stands on disk. <see cref="RunAsync"/> must follow at once.</remarks>
+    /// <remarks>T is the larger of ours and the io timeout that stands on disk. <see cref="RunAsync"/> must follow at once.</remarks>
     /// <exception cref="OperationCanceledException">Stopped while waiting; a record of ours may stand there and expires by itself.</exception>
     public async ValueTask<JoinOutcome> JoinAsync(CancellationToken stop)
     {

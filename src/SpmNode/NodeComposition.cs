@@ -42,7 +42,8 @@ static class NodeComposition
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
         var health = new HostHealth(domain.Timing, BootClock, new LeaseMetrics(metrics));
-        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, health);
+        var guard = new TermGuard(new NoWatchdog(), options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
+        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
@@ -66,6 +67,11 @@ static class NodeComposition
                 health.Committed(took);
             },
             OnForeignWrite = () => metrics.ForeignWrites.Add(1),
+            OnStaleWrite = found =>
+            {
+                metrics.StaleWrites.Add(1);
+                log($"a stale write of a former SPM was found and replaced from memory: {found}");
+            },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
             OnTakeover = () => metrics.Takeovers.Add(1),
@@ -76,6 +82,8 @@ static class NodeComposition
         verbs = new NodeVerbs(node, growth, collector.Collect);
         return node;
     }
+
+    public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
 
     static NodeReadings Read(HostNode node)
     {

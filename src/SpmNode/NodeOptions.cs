@@ -28,6 +28,9 @@ sealed class NodeOptions
     /// <summary>Where the sockets of active volumes are; <c>/run/spm</c>, or <c>run</c> in another state directory.</summary>
     public string? RunDirectory { get; set; }
 
+    /// <summary>R25: the kernel kills this process at the deadline of an SPM that did not end its term, also when it is stopped.</summary>
+    public bool KillTimer { get; set; } = true;
+
     /// <summary>For a file standing in for a LUN: 512 (default) or 4096.</summary>
     public int? SectorSize { get; set; }
 

@@ -57,7 +57,7 @@ public sealed partial class LvmInteropTests
         for (var round = 0; round < 50; round++)
         {
             StockChange(tool, store.Current, random, round);
-            Assert.True(await store.PollAsync());
+            Assert.NotNull(await store.ScrubAsync());
             var foreign = await store.CommitAsync(Draft(store.Current, random, 1000 + round), new LvmGuard(1), "meets a foreign write");
             Assert.IsType<CommitOutcome.ForeignWrite>(foreign);
             var adopted = await store.AdoptForeignAsync(new LvmGuard(1), (_, _) => null);

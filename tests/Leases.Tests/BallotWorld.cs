@@ -34,7 +34,7 @@ internal sealed class BallotWorld : IEquatable<BallotWorld>
     {
         var fresh = new LeaderRecord { Kind = LeaderKind.Resource, Version = LeaderRecord.ResourceVersion, NumHosts = (ulong)hosts, MaxHosts = (ulong)hosts };
         var all = Enumerable.Range(1, hosts).Select(h => AcquireSteps.Begin(new OwnerValue((ulong)h, 1, 100), ballots));
-        return new(fresh, new BallotBlock[hosts], [.. together ? all.Select(h => h.ReadAll(fresh, 0)) : all], "",
+        return new(fresh, new BallotBlock[hosts], [.. together ? all.Select(h => h.ReadAll(fresh, 0, default)) : all], "",
             rules.UnreadableVotes + rules.FailedWrites, rules.Restarts, rules);
     }
 
@@ -64,7 +64,7 @@ internal sealed class BallotWorld : IEquatable<BallotWorld>
         switch (host.Phase)
         {
             case AcquirePhase.ReadAll:
-                yield return With(h, host.ReadAll(leader, votes.Max(v => v.Promised)));
+                yield return With(h, host.ReadAll(leader, votes.Max(v => v.Promised), votes[h]));
                 break;
             case AcquirePhase.JudgeOwner when hosts[(int)host.Leader!.OwnerId - 1].Self.Generation > host.Leader.OwnerGeneration:
                 yield return With(h, host.OwnerIsGone(100));

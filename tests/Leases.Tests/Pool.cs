@@ -15,6 +15,9 @@ internal sealed class Pool
 
     public ManualClock Clock { get; } = new();
 
+    /// <summary>A host that a test has joined.</summary>
+    public (LeaseKeeper Keeper, ResourceLease Lease)? Joined { get; set; }
+
     public static async Task<Pool> FreshAsync()
     {
         var area = new MemoryArea(new byte[4 * MiB]);
@@ -26,10 +29,10 @@ internal sealed class Pool
 
     public static Pool Of(string fixture) => new(new MemoryArea(Fixture.Unzip(fixture)));
 
-    public (LeaseKeeper Keeper, ResourceLease Lease) Host(int id, string? name = null, int offset = MiB, string resource = "SDM")
+    public (LeaseKeeper Keeper, ResourceLease Lease) Host(int id, string? name = null, int offset = MiB, string resource = "SDM", LeaseTiming? timing = null)
     {
         var geometry = LeaseGeometry.For(512, MiB);
-        var keeper = new LeaseKeeper(Area, geometry, "LS", id, name ?? $"machine-{id}", Timing, Clock, new First(), (_, _) => TimeSpan.FromSeconds(3));
+        var keeper = new LeaseKeeper(Area, geometry, "LS", id, name ?? $"machine-{id}", timing ?? Timing, Clock, new First(), (_, _) => TimeSpan.FromSeconds(3));
         return (keeper, new ResourceLease(Area, offset, geometry, "LS", resource, keeper, Clock, new First()));
     }
 

@@ -172,6 +172,76 @@ public class ResourceLeaseTests
         Assert.True(failed);
     }
 
+    /// Our vote says released, so a rival that writes us in once more makes it free: from the first write on it is not ours.
+    [Fact]
+    public async Task A_release_that_got_half_way_permits_no_write_and_can_be_repeated()
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        var failed = false;
+        pool.Area.Fault = (write, offset) => write && offset == Pool.MiB && !failed && (failed = true) ? new IOException("no answer") : null;
+        Assert.IsType<ReleaseOutcome.IoFailed>(await lease.ReleaseAsync());
+        Assert.False(lease.MayWrite(1));
+        Assert.Equal((0ul, ConfirmOutcome.NotOurs), (lease.HeldVersion, await lease.ConfirmAsync()));
+        Assert.Equal(new ReleaseOutcome.Released(false), await lease.ReleaseAsync());
+        Assert.True((await lease.PeekAsync()).IsFree);
+    }
+
+    /// R22. A rival wrote us in, so after half a release it is free for host 2, which votes for itself on version 2. If we skipped to 51,
+    /// its votes would not count for us, and we would write ourselves over the owner it has become.
+    [Fact]
+    public async Task After_half_a_release_no_version_is_skipped_before_the_next_one_is_decided()
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        var (other, otherLease) = pool.Host(2);
+        Assert.IsType<JoinOutcome.Joined>(await other.JoinAsync(CancellationToken.None));
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        var failed = false;
+        pool.Area.Fault = (write, offset) => write && offset == Pool.MiB && !failed && (failed = true) ? new IOException("no answer") : null;
+        Assert.IsType<ReleaseOutcome.IoFailed>(await lease.ReleaseAsync());
+        pool.Edit(LeaderKind.Resource, Pool.MiB, leader => leader with { WriteId = 5, WriteGeneration = 1 });
+
+        // Host 2 is at its last write, with its votes counted, when we come.
+        AcquireOutcome? ours = null;
+        var taking = false;
+        pool.Area.Fault = (write, offset) =>
+        {
+            if (write && offset == Pool.MiB && !taking)
+            {
+                taking = true;
+                ours = lease.AcquireAsync(new(MinimumVersion: 50), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            }
+
+            return null;
+        };
+        Assert.Equal(new AcquireOutcome.Acquired(2), await otherLease.AcquireAsync(new(), CancellationToken.None));
+        Assert.Equal(2, Assert.IsType<AcquireOutcome.OwnedByLiveHost>(ours).OwnerId);
+        Assert.Equal((2, 2ul, 0ul), ((await lease.PeekAsync()).OwnerId, (await lease.PeekAsync()).LeaseVersion, lease.HeldVersion));
+    }
+
+    [Theory]
+    [InlineData(2, 2, true)]
+    [InlineData(1, 2, false)]
+    [InlineData(2, 0, false)]
+    public async Task A_request_is_open_until_the_lease_has_reached_the_version_it_wants(int wanted, int mode, bool isOpen)
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        new RequestRecord(RequestRecord.CurrentVersion, (ulong)wanted, (uint)mode).Format(pool.Area.Bytes.AsSpan(Pool.MiB + 512, 512));
+        Assert.Equal(isOpen, (await lease.PeekAsync()).Request is not null);
+    }
+
+    /// R19: what stands on disk was left by a host with T = 1, but a rival of ours may take 2 × 3 s to show itself.
+    [Fact]
+    public async Task Joining_waits_by_the_larger_of_our_io_timeout_and_the_one_on_disk()
+    {
+        var pool = await Pool.FreshAsync();
+        var slow = new LeaseTiming(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3));
+        var start = pool.Clock.Now;
+        Assert.IsType<JoinOutcome.Joined>(await pool.Host(1, timing: slow).Keeper.JoinAsync(CancellationToken.None));
+        Assert.InRange((pool.Clock.Now - start).TotalSeconds, 6, 6.5);
+    }
+
     /// The renewal may land at once and be answered late: others count from when it landed.
     [Fact]
     public async Task A_renewal_counts_from_before_it_was_issued()

@@ -52,6 +52,30 @@ public sealed class StoreTests
         Assert.Equal(writes, pv.Journal.Count(io => io.Kind == PvIoKind.Write));
     }
 
+    /// On large sectors a header is written into a sector that is read first; a host that falls asleep in that read wakes after its deadline.
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public async Task R2_the_deadline_is_asked_behind_the_last_read_before_each_write(int sectorSize)
+    {
+        var pv = await Lab.NewGroupAsync(sectorSize);
+        var store = await Lab.LeadAsync(pv, 2);
+        var between = new List<PvIoKind>();
+        var guard = new TestGuard(2) { Asks = between.Clear };
+        var before = new List<PvIoKind[]>();
+        pv.Before = io =>
+        {
+            if (io.Kind == PvIoKind.Write)
+            {
+                before.Add([.. between]);
+            }
+            between.Add(io.Kind);
+        };
+        Assert.IsType<CommitOutcome.Committed>(await store.CommitAsync(Lab.Create(store.Current, "new", 2), guard, "create"));
+        Assert.Equal(4, before.Count);
+        Assert.All(before, Assert.Empty);
+    }
+
     [Fact]
     public async Task R3_the_takeovers_seqno_lies_two_per_epoch_above_all_that_was_seen()
     {
@@ -77,12 +101,12 @@ public sealed class StoreTests
             var store = await Lab.LeadAsync(pv, 2);
             for (var i = 0; i < commits; i++)
             {
-                Assert.IsType<CommitOutcome.Committed>(await store.CommitAsync(Lab.Create(store.Current, $"v{i}", 1, tagBytes: 3900), new TestGuard(2), "fill"));
+                Assert.IsType<CommitOutcome.Committed>(await store.CommitAsync(Lab.Create(store.Current, $"v{i}", 1, tagBytes: 1500), new TestGuard(2), "fill"));
             }
             // The predecessor stalls with its next text under way, as large as it may be.
             var ring = new MetadataRing((1 << 20) + (1 << 20) - 4096, sectorSize);
             var location = (await MetadataReader.ReadAsync([pv])).Copies[0].Location!.Value;
-            var stray = ring.Next(location, ring.MaxTextBytes, skipPredecessor: false)!.Value;
+            var stray = ring.Next(location, ring.MaxTextBytes)!.Value;
 
             var next = await Lab.LeadAsync(pv, 4);
             pv.Poke(4096 + stray, new byte[ring.MaxTextBytes]);
@@ -90,6 +114,37 @@ public sealed class StoreTests
             var read = await MetadataReader.ReadAsync([pv]);
             Assert.Null(read.Problem);
             Assert.Equal(next.Current.Version, read.Group!.Version);
+        }
+    }
+
+    /// Each takeover stalls with its text queued, so all of them begin from the same live text; any queued one may land at any later time.
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public async Task R4_takeovers_in_a_row_on_the_same_live_text_never_choose_the_same_place(int sectorSize)
+    {
+        for (var commits = 0; commits < 60; commits += 7)
+        {
+            var pv = await Lab.NewGroupAsync(sectorSize, areaBytes: 1 << 20);
+            var store = await Lab.LeadAsync(pv, 2);
+            for (var i = 0; i < commits; i++)
+            {
+                Assert.IsType<CommitOutcome.Committed>(await store.CommitAsync(Lab.Create(store.Current, $"v{i}", 1, tagBytes: 1500), new TestGuard(2), "fill"));
+            }
+            var queued = new List<PvIo>();
+            for (var epoch = 3ul; epoch < 6; epoch++)
+            {
+                var seenByIt = pv.Clone();
+                await Lab.LeadAsync(seenByIt, epoch);
+                queued.AddRange(seenByIt.Journal.Where(io => io.Kind == PvIoKind.Write && !Lab.IsHeader(io)));
+            }
+
+            var last = await Lab.LeadAsync(pv, 6);
+            queued.ForEach(io => pv.Poke(io.Offset, io.Data));
+
+            var read = await MetadataReader.ReadAsync([pv]);
+            Assert.Null(read.Problem);
+            Assert.Equal(last.Current.Version, read.Group!.Version);
         }
     }
 
@@ -211,7 +266,51 @@ public sealed class StoreTests
 
         Assert.IsType<TakeOverOutcome.ForeignRefused>(await follower.TakeOverAsync(new TestGuard(3)));
         Assert.DoesNotContain(pv.Journal, io => io.Kind == PvIoKind.Write);
-        Assert.IsType<TakeOverOutcome.TakenOver>(await follower.TakeOverAsync(new TestGuard(3), (_, _) => null));
+        Assert.IsType<TakeOverOutcome.TakenOver>(await follower.TakeOverAsync(new TestGuard(3), check: (_, _) => null));
+    }
+
+    /// A fresh store knows nothing; its host does. Whoever led knows the whole epoch, whoever read knows one text of it.
+    [Theory]
+    [InlineData(true, 0, true)]
+    [InlineData(true, 2, true)]
+    [InlineData(false, 0, true)]
+    [InlineData(false, 2, false)]
+    public async Task R22_what_a_host_knew_before_the_takeover_must_be_in_a_foreign_text_that_follows_it(bool led, int foreignWritesBetween, bool refused)
+    {
+        var pv = await Lab.NewGroupAsync();
+        var leader = await Lab.LeadAsync(pv, 2);
+        await leader.CommitAsync(Lab.Create(leader.Current, "kept", 3), new TestGuard(2), "create");
+        var known = new KnownGroup(leader.Current, led);
+        for (var i = 0; i < foreignWritesBetween; i++)
+        {
+            var tagged = new VolumeGroupDraft((await MetadataReader.ReadAsync([pv])).Group!);
+            tagged.ChangeVgTags([], [$"tag{i}"]);
+            await Lab.ForeignWriteAsync(pv, tagged);
+        }
+        var removal = new VolumeGroupDraft((await MetadataReader.ReadAsync([pv])).Group!);
+        removal.Remove("kept");
+        await Lab.ForeignWriteAsync(pv, removal);
+
+        var store = Assert.IsType<OpenOutcome.Opened>(await MetadataStore.OpenAsync([pv], new TestClock(), "h")).Store;
+        Assert.IsType(refused ? typeof(TakeOverOutcome.ForeignRefused) : typeof(TakeOverOutcome.TakenOver), await store.TakeOverAsync(new TestGuard(3), known));
+    }
+
+    [Fact]
+    public async Task R22_a_follower_that_missed_a_rightful_removal_does_not_object_to_the_foreign_text_after_it()
+    {
+        var pv = await Lab.NewGroupAsync();
+        var leader = await Lab.LeadAsync(pv, 2);
+        await leader.CommitAsync(Lab.Create(leader.Current, "gone", 3), new TestGuard(2), "create");
+        var known = new KnownGroup(leader.Current, IsWhole: false);
+        var removal = new VolumeGroupDraft(leader.Current);
+        removal.Remove("gone");
+        Assert.IsType<CommitOutcome.Committed>(await leader.CommitAsync(removal, new TestGuard(2), "remove"));
+        var foreign = new VolumeGroupDraft(leader.Current);
+        foreign.ChangeVgTags([], ["by-stock"]);
+        await Lab.ForeignWriteAsync(pv, foreign);
+
+        var store = Assert.IsType<OpenOutcome.Opened>(await MetadataStore.OpenAsync([pv], new TestClock(), "h")).Store;
+        Assert.IsType<TakeOverOutcome.TakenOver>(await store.TakeOverAsync(new TestGuard(3), known));
     }
 
     [Fact]
@@ -224,8 +323,9 @@ public sealed class StoreTests
         await store.CommitAsync(Lab.Create(store.Current, "a", 1), new TestGuard(2), "a");
         areas.Zip(old).ToList().ForEach(pair => pv.Poke(pair.First, pair.Second));
 
-        Assert.True(await store.PollAsync());
-        Assert.IsType<TakeOverOutcome.TakenOver>(await store.AdoptForeignAsync(new TestGuard(2)));
+        Assert.Contains("slot 0 was", await store.ScrubAsync());
+        Assert.True(Assert.IsType<TakeOverOutcome.TakenOver>(await store.AdoptForeignAsync(new TestGuard(2))).Restored);
+        Assert.Null(await store.ScrubAsync());
         Assert.NotNull((await MetadataReader.ReadAsync([pv])).Group!.Find("a"));
         Assert.Equal(0, store.ForeignWritesSeen);
     }

@@ -139,6 +139,7 @@ public class ActivationMapTests
         Assert.Equal(RecordError.OtherSectorSize, Parse(Resealed(Sector(512), bytes => bytes[84] = 1)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[92] = 1)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[128] = 1)));
+        Assert.Equal(RecordError.None, Parse(Resealed(Sector(512), bytes => bytes[140] = 3)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(Sector(512), bytes => bytes[511] = 1)));
         Assert.Equal(RecordError.BadField, ActivationSector.TryParse(Resealed(Sector(512, part: 1), bytes => bytes[128 + (1948 - 1024) / 4] = 1), Pool, 7, 1, out _));
         Assert.Equal(RecordError.BadField, ActivationSector.TryParse(Resealed(Sector(4096), bytes => bytes[128 + 512] = 1), Pool, 7, 0, out _));
@@ -203,8 +204,8 @@ public class ActivationMapTests
         Assert.Equal([new SlotUser(1, SlotUse.ReadWrite)], table.OtherWriters(5, self: 2));
         new byte[512].CopyTo(region, 512 * 2 * 8);
         Assert.Equal([new SlotUser(9, SlotUse.Unreadable)], Read(region, 512).OtherWriters(5, self: 1));
-        Apply(region, 512, Read(region, 512).Of(3).Set(5, ActivationMode.Preparing, Self, 1));
-        Assert.Contains(new SlotUser(3, SlotUse.Preparing), Read(region, 512).OtherWriters(5, self: 1));
+        Apply(region, 512, Read(region, 512).Of(3).Set(5, ActivationMode.Working, Self, 1));
+        Assert.Contains(new SlotUser(3, SlotUse.Working), Read(region, 512).OtherWriters(5, self: 1));
     }
 
     /// R11: a machine that got the host id of another must not wipe what that one still has open.

@@ -9,7 +9,8 @@ namespace OvirtSpm.Leases.HostId;
 /// free, or held under our own name      write ── wait 2 To ── read: ours? joined
 /// held under another name               watch 8 To + W without a change, then as above
 /// </code>
-/// To is the io timeout that stands <em>on disk</em>: whoever wrote it may still be acting by it. All times are since boot, own clock.
+/// To is the larger of our io timeout and the one that stands <em>on disk</em>: whoever wrote it may still be acting by it, and a rival
+/// of our own pool acts by ours (R19). sanlock takes the one on disk alone. All times are since boot, own clock.
 /// Source: sanlock 3.8.5, delta_lease.c; waits measured.
 /// </remarks>
 internal sealed class HostIdJoin(LeaseName hostName, int hostId, LeaseTiming timing, Func<int, ulong, TimeSpan?> watchdogTimeoutOf)
@@ -90,7 +91,8 @@ internal sealed class HostIdJoin(LeaseName hostName, int hostId, LeaseTiming tim
     /// <param name="now">After the write returned. The wait counts from here: until then the write may not have been visible.</param>
     public JoinEffect Wrote(TimeSpan now)
     {
-        joinWaitEnds ??= now + LeaseTiming.JoinFreeOf(OnDiskTimeout(seen!));
+        // R19: a rival's write may take as long as ours may.
+        joinWaitEnds ??= now + LeaseTiming.JoinFreeOf(Max(OnDiskTimeout(seen!), timing.IoTimeout));
         return new JoinEffect.Wait(Min(joinWaitEnds.Value - now, timing.RenewalInterval));
     }
 

@@ -76,7 +76,10 @@ public sealed class HostTable
             return known with { LastLook = askedAt };
         }
 
-        return new HostSighting(record ?? known?.Record, error, known?.FirstLook ?? answeredAt, askedAt, answeredAt);
+        var sameLife = known is { Error: RecordError.None, Record: { } before } && error == RecordError.None
+            && before.OwnerId == record!.OwnerId && before.OwnerGeneration == record.OwnerGeneration;
+        return new HostSighting(
+            record ?? known?.Record, error, known?.FirstLook ?? answeredAt, askedAt, answeredAt, sameLife ? known!.LifeSince : answeredAt);
     }
 
     private HostState StateOf(int id, HostSighting seen)

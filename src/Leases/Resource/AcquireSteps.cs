@@ -37,15 +37,20 @@ public readonly record struct AcquireSteps
     public static AcquireSteps Begin(OwnerValue self, int ballots) => new() { Self = self, BallotsLeft = ballots, Phase = AcquirePhase.ReadAll };
 
     /// <param name="highestPromise">Over all votes, of whatever version.</param>
+    /// <param name="ownVote">As it stands on disk.</param>
     /// <param name="minimumVersion">Only heeded while we are the owner: then nobody else may commit, and a version may be skipped.</param>
-    public AcquireSteps ReadAll(LeaderRecord leader, ulong highestPromise, ulong minimumVersion = 0)
+    public AcquireSteps ReadAll(LeaderRecord leader, ulong highestPromise, BallotBlock ownVote, ulong minimumVersion = 0)
     {
         var ownedByUs = leader.Timestamp != 0 && leader.OwnerId == Self.HostId && leader.OwnerGeneration == Self.Generation;
+
+        // R22. A release that got no further than our vote may already have let a rival vote on the next version. Skipping it, neither of
+        // us would take the other's votes for its own ballot, and each would commit itself. So skip only under a vote that still holds.
+        var maySkip = ownedByUs && ownVote.LeaseVersion == leader.LeaseVersion && !ownVote.IsReleased;
         var next = leader.LeaseVersion + 1;
         var read = this with
         {
             Leader = leader,
-            Version = ownedByUs ? Math.Max(next, minimumVersion + 1) : next,
+            Version = maySkip ? Math.Max(next, minimumVersion + 1) : next,
             Number = FirstNumber(highestPromise, Self.HostId, leader.MaxHosts),
         };
         var earlierLife = leader.OwnerId == Self.HostId && leader.OwnerGeneration < Self.Generation;

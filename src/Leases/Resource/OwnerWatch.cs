@@ -3,28 +3,32 @@ using OvirtSpm.Leases.OnDisk;
 
 namespace OvirtSpm.Leases.Resource;
 
-/// <summary>Does the owner named by a leader record still live? Steps without I/O.</summary>
+/// <summary>Does one life (host id, generation) that holds a resource still last? Steps without I/O.</summary>
 /// <remarks>
-/// The owner lives as long as its host id's sector keeps changing under the generation that the leader names.
-/// Whatever cannot be known means "alive". Source: sanlock 3.8.5, paxos_lease.c and host_id.c.
+/// It lasts as long as its host id's sector keeps changing under that generation. Whatever cannot be known means "alive".
+/// Source: sanlock 3.8.5, paxos_lease.c and host_id.c.
 /// </remarks>
 internal sealed class OwnerWatch
 {
-    private readonly LeaderRecord leader;
+    /// <summary>What a look showed instead of a timestamp when the sector did not name the life we watch: no living one has 0.</summary>
+    private const ulong NotThere = 0;
+
+    private readonly int hostId;
+    private readonly ulong generation;
     private readonly LeaseTiming timing;
     private readonly Func<int, ulong, TimeSpan?> watchdogTimeoutOf;
-    private ulong? seenTimestamp;
+    private ulong? seen;
     private TimeSpan unchangedSince;
 
-    /// <param name="sighting">What the host table knows about the owner's host id; null when nothing.</param>
-    public OwnerWatch(LeaderRecord leader, LeaseTiming timing, Func<int, ulong, TimeSpan?> watchdogTimeoutOf, HostSighting? sighting)
+    /// <param name="sighting">What the host table knows about the host id; null when nothing.</param>
+    public OwnerWatch(int hostId, ulong generation, LeaseTiming timing, Func<int, ulong, TimeSpan?> watchdogTimeoutOf, HostSighting? sighting)
     {
-        (this.leader, this.timing, this.watchdogTimeoutOf) = (leader, timing, watchdogTimeoutOf);
-        if (sighting is { Error: RecordError.None, Record: { } record }
-            && record.OwnerId == leader.OwnerId && record.OwnerGeneration == leader.OwnerGeneration)
+        (this.hostId, this.generation, this.timing, this.watchdogTimeoutOf) = (hostId, generation, timing, watchdogTimeoutOf);
+        if (sighting is { Error: RecordError.None, Record: { } record })
         {
-            (seenTimestamp, unchangedSince) = (record.Timestamp, sighting.LastChange);
-            SeenAlive = !sighting.NeverSeenToChange;
+            var there = IsThisLife(record);
+            (seen, unchangedSince) = there ? (record.Timestamp, sighting.LastChange) : (NotThere, sighting.LifeSince);
+            SeenAlive = there && !sighting.NeverSeenToChange;
         }
     }
 
@@ -37,26 +41,30 @@ internal sealed class OwnerWatch
     /// <summary>It has not renewed for longer than it may write: it is failing, not alive.</summary>
     public bool IsOverdue { get; private set; }
 
-    /// <param name="owner">The owner's host id sector, believed.</param>
+    /// <param name="sector">The host id's sector, believed.</param>
     /// <param name="askedAt">Before the read was issued.</param>
     /// <param name="answeredAt">After it returned.</param>
-    /// <returns>True when that life of the owner is over.</returns>
-    public bool IsGone(LeaderRecord owner, TimeSpan askedAt, TimeSpan answeredAt)
+    /// <returns>True when that life is over.</returns>
+    public bool IsGone(LeaderRecord sector, TimeSpan askedAt, TimeSpan answeredAt)
     {
-        // A host id gets free only by being given back, and a new life begins only after the old one is dead or gave up.
-        if (owner.Timestamp == 0 || owner.OwnerId != leader.OwnerId || owner.OwnerGeneration > leader.OwnerGeneration)
+        // A life ends at once by being given back, and a later one begins only after it is dead or gave up.
+        if (sector.OwnerId == (ulong)hostId
+            && (sector.OwnerGeneration > generation || (sector.OwnerGeneration == generation && sector.Timestamp == 0)))
         {
             return true;
         }
 
-        if (seenTimestamp != owner.Timestamp)
+        // A sector that was never used, or is in an earlier life, belongs to a lockspace made anew beside a resource that was kept. Its
+        // owner loses the host id at its next renewal, but until its deadline it may not know: it has the time that a silent one has.
+        var now = IsThisLife(sector) ? sector.Timestamp : NotThere;
+        if (seen != now)
         {
-            SeenAlive |= seenTimestamp is not null;
-            (seenTimestamp, unchangedSince) = (owner.Timestamp, answeredAt);
+            SeenAlive = now != NotThere && (SeenAlive || seen is not null);
+            (seen, unchangedSince) = (now, answeredAt);
         }
 
-        var ioTimeout = owner.IoTimeoutSeconds == 0 ? timing.IoTimeout : TimeSpan.FromSeconds(owner.IoTimeoutSeconds);
-        var dead = timing.DeadAfter(ioTimeout, watchdogTimeoutOf((int)leader.OwnerId, leader.OwnerGeneration));
+        var ioTimeout = sector.IoTimeoutSeconds == 0 ? timing.IoTimeout : TimeSpan.FromSeconds(sector.IoTimeoutSeconds);
+        var dead = timing.DeadAfter(ioTimeout, watchdogTimeoutOf(hostId, generation));
 
         // Counted to when the read was asked for, not to now: if we slept since, the owner may have renewed meanwhile.
         var unchanged = askedAt - unchangedSince;
@@ -64,4 +72,6 @@ internal sealed class OwnerWatch
         Remaining = dead - unchanged + TimeSpan.FromMilliseconds(1);
         return unchanged > dead;
     }
+
+    private bool IsThisLife(LeaderRecord record) => record.OwnerId == (ulong)hostId && record.OwnerGeneration == generation;
 }

@@ -39,14 +39,26 @@ public sealed partial class ResourceLease
             }
 
             var mine = new Holding(steps.Leader!, steps.OwnVote, generation);
-            Volatile.Write(ref lease.held, mine);
-            if (LiveSharers() is { Count: > 0 } live)
+            var (sharing, failure) = sharers.Count == 0 ? (null, null) : await JudgeSharersAsync();
+            if (sharing is not null || failure is not null)
             {
-                return await lease.ReleaseInsideAsync() is ReleaseOutcome.Released
-                    ? new AcquireOutcome.SharedByLiveHosts(live)
-                    : Unknown("it is held shared, and our own hold could not be given back");
+                // Never granted, so it goes back as something that is being given back.
+                Volatile.Write(ref lease.held, mine with { IsGivenBack = true });
+                if (await lease.ReleaseInsideAsync() is not ReleaseOutcome.Released)
+                {
+                    return Unknown("it is held shared, and our own hold could not be given back");
+                }
+
+                Begin();
+                return failure is not null ? new AcquireOutcome.IoFailed($"taking '{lease.resource}': {failure}") : await SharedAsync(sharing!);
             }
 
+            if (!Alive())
+            {
+                return Lost();
+            }
+
+            Volatile.Write(ref lease.held, mine);
             if (mine.Leader.LeaseVersion > options.MinimumVersion)
             {
                 return new AcquireOutcome.Acquired(mine.Leader.LeaseVersion);
@@ -56,11 +68,6 @@ public sealed partial class ResourceLease
             Begin();
             return null;
         }
-
-        /// <summary>R19: a sharer counts as alive unless its host id is free, in a later life, or provably dead.</summary>
-        private List<int> LiveSharers() => [.. sharers.Where(sharer => keeper.Hosts.Find(sharer.Key) is not { } host
-            || !(host.State is HostId.HostState.Free or HostId.HostState.Dead || (host.State != HostId.HostState.Unreadable && host.Generation > sharer.Value)))
-            .Select(sharer => sharer.Key)];
 
         /// <summary>An I/O failed or took too long.</summary>
         private async ValueTask<AcquireOutcome?> FailedAsync(string failure)

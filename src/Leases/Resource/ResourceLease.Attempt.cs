@@ -11,7 +11,6 @@ public sealed partial class ResourceLease
         private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
         private readonly LeaseKeeper keeper = lease.keeper;
         private readonly ulong generation = lease.keeper.Generation;
-        private readonly SortedDictionary<int, ulong> sharers = [];
         private AcquireSteps steps;
         private OwnerWatch? watch;
         private int pauses;
@@ -56,7 +55,6 @@ public sealed partial class ResourceLease
         private void Begin()
         {
             (watch, pauses) = (null, 0);
-            sharers.Clear();
             steps = AcquireSteps.Begin(new OwnerValue((ulong)keeper.HostId, generation, lease.NowSeconds), Math.Max(1, options.MaxBallots));
         }
 
@@ -90,29 +88,33 @@ public sealed partial class ResourceLease
                 return null;
             }
 
-            var highest = 0UL;
+            var (highest, ownVote) = (0UL, default(BallotBlock));
+            sharers.Clear();
             for (var host = 1; host <= lease.knownHosts; host++)
             {
                 var at = lease.geometry.VoteOffset(host);
-                error = BallotBlock.TryParse(area.AsSpan((int)at, lease.geometry.SectorSize), out var vote);
+                var sector = area.AsSpan((int)at, lease.geometry.SectorSize);
+                error = BallotBlock.TryParse(sector, out var vote);
                 if (error != RecordError.None)
                 {
                     // R29: before the first ballot, too.
                     return await RefusedAfterRetractAsync(error, at);
                 }
 
+                NoteSharer(host, sector);
                 highest = Math.Max(highest, vote.Promised);
+                ownVote = host == keeper.HostId ? vote : ownVote;
             }
 
-            steps = steps.ReadAll(leader, highest, options.MinimumVersion);
-            return null;
+            steps = steps.ReadAll(leader, highest, ownVote, options.MinimumVersion);
+            return steps.Phase == AcquirePhase.Ballot ? await AwaitSharersAsync() : null;
         }
 
         private async ValueTask<AcquireOutcome?> JudgeOwnerAsync()
         {
             var leader = steps.Leader!;
             var owner = (int)leader.OwnerId;
-            watch ??= new OwnerWatch(leader, keeper.Timing, keeper.WatchdogTimeoutOf, keeper.Hosts.Sighting(owner));
+            watch ??= Watch(owner, leader.OwnerGeneration);
             var askedAt = lease.clock.Now;
             var (error, record, failure) = await keeper.ReadHostAsync(owner);
             if (failure is not null)
@@ -120,9 +122,10 @@ public sealed partial class ResourceLease
                 return await FailedAsync(failure);
             }
 
-            if (error is not (RecordError.None or RecordError.WrongOwner) || record is null)
+            if (error != RecordError.None || record is null)
             {
-                // Whatever cannot be known means "alive".
+                // Whatever cannot be known means "alive". Another host id in this sector, too: nobody ever writes it there, so a write
+                // went astray, and the owner it covered may live.
                 return await OwnedAsync(new AcquireOutcome.Refused(error, lease.geometry.HostIdOffset(owner),
                     $"'{lease.resource}' is owned by host id {owner}, whose sector in the lockspace cannot be judged: {error.Explain()}"));
             }
@@ -130,7 +133,7 @@ public sealed partial class ResourceLease
             if (watch.IsGone(record, askedAt, lease.clock.Now) || (await lease.IsReleasedByVoteAsync(leader)).Released)
             {
                 steps = steps.OwnerIsGone(lease.NowSeconds);
-                return null;
+                return await AwaitSharersAsync();
             }
 
             var alive = watch.SeenAlive && !watch.IsOverdue;
@@ -198,16 +201,15 @@ public sealed partial class ResourceLease
                 return await FailedAsync(failure);
             }
 
+            // Of the latest scan only: a host that gave its share back meanwhile is in nobody's way.
+            sharers.Clear();
             var scanning = steps.Round.Phase;
             while (steps.Phase == AcquirePhase.Ballot && steps.Round.Phase == scanning)
             {
                 var host = steps.Round.NextHost;
                 var sector = area.AsSpan((int)lease.geometry.VoteOffset(host), lease.geometry.SectorSize);
                 steps = BallotBlock.TryParse(sector, out var vote) == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();
-                if (host != keeper.HostId && ModeBlock.TryParse(sector, out var mode) == RecordError.None && mode.IsShared)
-                {
-                    sharers[host] = mode.Generation;
-                }
+                NoteSharer(host, sector);
             }
 
             return null;

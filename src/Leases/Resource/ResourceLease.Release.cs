@@ -78,7 +78,7 @@ public sealed partial class ResourceLease
     public async ValueTask<ConfirmOutcome> ConfirmAsync()
     {
         using var only = Enter();
-        if (held is not { } ours || !StillUs(ours))
+        if (held is not { IsGivenBack: false } ours || !StillUs(ours))
         {
             return ConfirmOutcome.NotOurs;
         }
@@ -128,7 +128,7 @@ public sealed partial class ResourceLease
 
     private ReleaseOutcome.IoFailed Retryable(Holding ours, string failure)
     {
-        Volatile.Write(ref held, ours);
+        Volatile.Write(ref held, ours with { IsGivenBack = true });
         return new ReleaseOutcome.IoFailed($"giving back '{resource}': {failure}; release again, or leave the host id to expire");
     }
 

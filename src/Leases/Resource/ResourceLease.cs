@@ -42,7 +42,8 @@ public sealed partial class ResourceLease
     }
 
     /// <summary>The version in which we own it; 0 when we do not. Lost together with the host id.</summary>
-    public ulong HeldVersion => Volatile.Read(ref held) is { } now && now.Generation == keeper.Generation ? now.Leader.LeaseVersion : 0;
+    public ulong HeldVersion =>
+        Volatile.Read(ref held) is { IsGivenBack: false } now && now.Generation == keeper.Generation ? now.Leader.LeaseVersion : 0;
 
     /// <summary>The fence: may a write be issued now under the grant of <paramref name="leaseVersion"/>? Any thread, before every write.</summary>
     /// <param name="margin">How much of the deadline must be left.</param>
@@ -76,7 +77,9 @@ public sealed partial class ResourceLease
             return new LeaderView(error, null, 0, 0, 0, false, null);
         }
 
-        var asked = RequestRecord.TryParse(head.AsSpan(geometry.SectorSize), out var request) == RecordError.None && request.LeaseVersion != 0;
+        // Nobody clears a request: it is answered as soon as the lease has reached the version it wants.
+        var asked = RequestRecord.TryParse(head.AsSpan(geometry.SectorSize), out var request) == RecordError.None
+            && request.Mode != 0 && request.LeaseVersion > leader!.LeaseVersion;
         var free = leader!.Timestamp == 0;
         if (!free && leader.WriteId != leader.OwnerId)
         {
@@ -158,5 +161,6 @@ public sealed partial class ResourceLease
     /// <param name="Leader">As it stands on disk by our knowledge.</param>
     /// <param name="Vote">Our vote as it stands on disk.</param>
     /// <param name="Generation">Of the host id under which it is held.</param>
-    private sealed record Holding(LeaderRecord Leader, BallotBlock Vote, ulong Generation);
+    /// <param name="IsGivenBack">Giving it back has begun and may have got half-way: for rivals it may be free, so for us it is not ours.</param>
+    private sealed record Holding(LeaderRecord Leader, BallotBlock Vote, ulong Generation, bool IsGivenBack = false);
 }

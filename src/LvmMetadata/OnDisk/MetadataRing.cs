@@ -5,8 +5,8 @@ namespace OvirtSpm.LvmMetadata.OnDisk;
 /// lvm2's texts start on 512-byte multiples and wrap round to byte 512. Ours start on multiples of <see cref="Alignment"/> and
 /// never wrap: on a 4096-byte-sector device the header shares its sector with the first ring bytes and neighbouring texts share
 /// sectors, so a torn write of one text would damage another.
-/// Without wrapping, three thirds do not always find a place beside each other; four quarters do. That is the limit of one text
-/// (stricter than R4's third): the live text, the predecessor's next one and ours never meet.
+/// One text is limited to an eighth of the ring (stricter than R4's third): beside the live text and the place of the predecessor's
+/// next one, at least four more places of that size do not meet, wherever the live text lies. Takeovers take turns among them.
 /// </remarks>
 public readonly record struct MetadataRing
 {
@@ -32,7 +32,7 @@ public readonly record struct MetadataRing
     public long LastBytes { get; }
 
     /// <summary>Largest text of ours, closing NUL included.</summary>
-    public long MaxTextBytes => Math.Max(0, (LastBytes - FirstBytes) / 4 / Alignment * Alignment);
+    public long MaxTextBytes => Math.Max(0, (LastBytes - FirstBytes) / 8 / Alignment * Alignment);
 
     /// <summary>The bytes of a text, in order; two pieces when it wraps.</summary>
     public (RingPiece First, RingPiece Second) Pieces(TextLocation text)
@@ -46,16 +46,16 @@ public readonly record struct MetadataRing
     /// <summary>Where the next text goes: behind the live one, else at the front.</summary>
     /// <param name="live">Null when there is none.</param>
     /// <param name="sizeBytes">With the closing NUL.</param>
-    /// <param name="skipPredecessor">R4: leave out where a former writer's next text could be landing right now.</param>
+    /// <param name="takeover">R4: the epoch whose first text this is; leaves out where former writers' texts could be landing right now.</param>
     /// <returns>Null when there is no such place.</returns>
-    public long? Next(TextLocation? live, long sizeBytes, bool skipPredecessor)
+    public long? Next(TextLocation? live, long sizeBytes, ulong? takeover = null)
     {
         var needed = RoundUp(sizeBytes);
         if (live is not { IsEmpty: false, IsIgnored: false } text)
         {
             // R4: a predecessor that saw the same emptiness begins at the front.
-            var start = skipPredecessor ? FirstBytes + MaxTextBytes : FirstBytes;
-            return Fits(start, needed, []) ? start : null;
+            return takeover is { } number ? TurnOf(number, needed, [new RingPiece(MdaHeader.Bytes, FirstBytes + MaxTextBytes)])
+                : Fits(FirstBytes, needed, []) ? FirstBytes : null;
         }
         Span<RingPiece> taken = stackalloc RingPiece[4];
         var (first, second) = Pieces(text);
@@ -63,7 +63,7 @@ public readonly record struct MetadataRing
         taken[1] = second;
         var behind = RoundUp(second.LengthBytes > 0 ? second.EndBytes : first.EndBytes);
         var count = 2;
-        if (skipPredecessor)
+        if (takeover is not null)
         {
             // R4: its next text starts behind the live one, or at the front when it did not fit there; a stray write may still be
             // queued in its kernel and would tear ours. From lvm2's 512-byte rounding to ours plus the largest text.
@@ -75,6 +75,10 @@ public readonly record struct MetadataRing
             }
         }
         var forbidden = taken[..count];
+        if (takeover is { } epoch && TurnOf(epoch, needed, forbidden) is { } turn)
+        {
+            return turn;
+        }
         if (Fits(behind, needed, forbidden))
         {
             return behind;
@@ -86,6 +90,29 @@ public readonly record struct MetadataRing
             best = Better(best, RoundUp(piece.EndBytes), behind, needed, forbidden);
         }
         return Better(best, FirstBytes, behind, needed, forbidden);
+    }
+
+    /// <summary>R4: another place for each epoch of a row.</summary>
+    /// <remarks>
+    /// Two takeovers may begin from the same live text: the first one's text is still queued when the second writes. In the same place
+    /// it would tear the second's text, which is live by then.
+    /// </remarks>
+    private long? TurnOf(ulong epoch, long needed, ReadOnlySpan<RingPiece> forbidden)
+    {
+        Span<long> places = stackalloc long[8];
+        var count = 0;
+        var at = FirstBytes;
+        while (MaxTextBytes >= needed && at + MaxTextBytes <= LastBytes && count < places.Length)
+        {
+            if (FirstOverlap(at, MaxTextBytes, forbidden) is { } piece)
+            {
+                at = RoundUp(piece.EndBytes);
+                continue;
+            }
+            places[count++] = at;
+            at += MaxTextBytes;
+        }
+        return count == 0 ? null : places[(int)(epoch % (ulong)count)];
     }
 
     private long? Better(long? best, long candidate, long behind, long needed, ReadOnlySpan<RingPiece> forbidden)
@@ -100,20 +127,19 @@ public readonly record struct MetadataRing
 
     private long Distance(long at, long from) => at >= from ? at - from : at - from + AreaBytes;
 
-    private bool Fits(long start, long needed, ReadOnlySpan<RingPiece> forbidden)
+    private bool Fits(long start, long needed, ReadOnlySpan<RingPiece> forbidden) =>
+        start >= FirstBytes && start + needed <= LastBytes && FirstOverlap(start, needed, forbidden) is null;
+
+    private static RingPiece? FirstOverlap(long start, long length, ReadOnlySpan<RingPiece> forbidden)
     {
-        if (start < FirstBytes || start + needed > LastBytes)
-        {
-            return false;
-        }
         foreach (var piece in forbidden)
         {
-            if (piece.LengthBytes > 0 && piece.Overlaps(new RingPiece(start, start + needed)))
+            if (piece.LengthBytes > 0 && piece.Overlaps(new RingPiece(start, start + length)))
             {
-                return false;
+                return piece;
             }
         }
-        return true;
+        return null;
     }
 
     private long RoundUp(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;

@@ -48,8 +48,10 @@ public sealed class MetadataStore
     }
 
     /// <summary>The first commit of an epoch: R3, R4, R5, R22. Must precede every <see cref="CommitAsync"/>.</summary>
+    /// <param name="known">What this host knows to have been acknowledged, from before this store was opened.</param>
     /// <param name="check">Judges a foreign text: (acknowledged, found) to the objection or null. Default: <see cref="ForeignCheck"/>.</param>
-    public async ValueTask<TakeOverOutcome> TakeOverAsync(IWriteGuard guard, Func<VolumeGroup, VolumeGroup, string?>? check = null)
+    public async ValueTask<TakeOverOutcome> TakeOverAsync(
+        IWriteGuard guard, KnownGroup? known = null, Func<VolumeGroup, VolumeGroup, string?>? check = null)
     {
         using var _ = Enter();
         if (poisonedEpoch is { } poisoned && guard.Epoch <= poisoned)
@@ -63,14 +65,16 @@ public sealed class MetadataStore
             return objection;
         }
         var found = read.Group!;
-        if (!found.HasTripwire && found.Epoch is { } lastEpoch)
+        if (!found.HasTripwire && found.Epoch is not null)
         {
             ForeignWritesSeen++;
-            // R22: what this store saw acknowledged in that epoch must still be there; older knowledge proves nothing, since
-            // another SPM may have removed volumes rightfully.
-            if (Current.HasTripwire && Current.Epoch == lastEpoch && (check ?? ForeignCheck.AcknowledgedSegmentsKept)(Current, found) is { } lost)
+            foreach (var before in new[] { known, new KnownGroup(Current, IsWhole: false) })
             {
-                return new TakeOverOutcome.ForeignRefused(ForeignReason(found, lost));
+                // R22: what was acknowledged must still be there.
+                if (before is not null && before.Judges(found) && (check ?? ForeignCheck.AcknowledgedSegmentsKept)(before.Group, found) is { } lost)
+                {
+                    return new TakeOverOutcome.ForeignRefused(ForeignReason(found, lost));
+                }
             }
         }
         // R3: so that the order of seqnos agrees with the order of epochs, whatever the predecessor still gets written.
@@ -78,7 +82,7 @@ public sealed class MetadataStore
         {
             return new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
         }
-        return await RollForwardAsync(read, found, seqno, guard, $"take over with epoch {guard.Epoch}", skipPredecessor: true);
+        return await RollForwardAsync(read, found, seqno, guard, $"take over with epoch {guard.Epoch}", isFirst: true);
     }
 
     /// <param name="draft">Based on <see cref="Current"/>.</param>
@@ -104,7 +108,7 @@ public sealed class MetadataStore
             return new CommitOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
         }
         var next = draft.Build(Current.Seqno + 1, guard.Epoch, clock.GetUtcNow(), description, host);
-        return Note(await writer.WriteAsync(copies, next, guard, skipPredecessor: false), guard);
+        return Note(await writer.WriteAsync(copies, next, guard, isFirst: false), guard);
     }
 
     /// <summary>After <see cref="CommitOutcome.ForeignWrite"/>: reads again, checks (R22) and goes on above what was found.</summary>
@@ -144,14 +148,23 @@ public sealed class MetadataStore
         }
         // R6: an older text of ours came back (a stale write landed): rewrite from memory. A newer foreign one: go on from it.
         var seqno = Math.Max(read.Copies.Max(copy => copy.Version?.Seqno ?? 0), Current.Seqno);
-        return seqno == uint.MaxValue
-            ? new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group")
-            : await RollForwardAsync(read, isOurs ? Current : found, seqno + 1, guard, "adopt a foreign write", skipPredecessor: true);
+        if (seqno == uint.MaxValue)
+        {
+            return new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
+        }
+        var why = isOurs ? "restore after a stale write" : "adopt a foreign write";
+        var settled = await RollForwardAsync(read, isOurs ? Current : found, seqno + 1, guard, why, isFirst: true);
+        return settled is TakeOverOutcome.TakenOver taken ? taken with { Restored = isOurs } : settled;
     }
 
-    /// <summary>Reads headers only: true when somebody else wrote since.</summary>
+    /// <summary>R6: reads headers only.</summary>
+    /// <returns>What somebody else wrote since, for people; null when nobody did. Then <see cref="AdoptForeignAsync"/> puts it right.</returns>
     /// <exception cref="IOException">A device failed.</exception>
-    public async ValueTask<bool> PollAsync() => await MetadataWriter.FindForeignAsync(copies) is not null;
+    public async ValueTask<string?> ScrubAsync()
+    {
+        using var _ = Enter();
+        return await MetadataWriter.FindForeignAsync(copies);
+    }
 
     /// <summary>For hosts that only read: takes what is on disk now, never older than <see cref="Current"/> (R5).</summary>
     /// <exception cref="IOException">A device failed.</exception>
@@ -173,7 +186,7 @@ public sealed class MetadataStore
     }
 
     private async ValueTask<TakeOverOutcome> RollForwardAsync(
-        VolumeGroupRead read, VolumeGroup from, uint seqno, IWriteGuard guard, string description, bool skipPredecessor)
+        VolumeGroupRead read, VolumeGroup from, uint seqno, IWriteGuard guard, string description, bool isFirst)
     {
         var behind = read.Copies
             .Where(copy => copy.State is not (CopyState.Current or CopyState.Ignored))
@@ -186,7 +199,7 @@ public sealed class MetadataStore
                 $"the group has {copies.Count} used metadata copies, writing needs 2: make the group with two, or switch one on with pvchange --metadataignore n");
         }
         var next = new VolumeGroupDraft(from).Build(seqno, guard.Epoch, clock.GetUtcNow(), description, host);
-        switch (Note(await writer.WriteAsync(copies, next, guard, skipPredecessor), guard))
+        switch (Note(await writer.WriteAsync(copies, next, guard, isFirst), guard))
         {
             case CommitOutcome.Committed:
                 Epoch = guard.Epoch;

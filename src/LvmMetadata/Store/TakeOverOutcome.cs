@@ -12,7 +12,8 @@ public abstract record TakeOverOutcome
     /// <summary>This epoch's first commit is durable in every used copy.</summary>
     /// <param name="Group">What is current now.</param>
     /// <param name="RolledForward">Copies that were behind and are not any more, in words.</param>
-    public sealed record TakenOver(VolumeGroup Group, IReadOnlyList<string> RolledForward) : TakeOverOutcome;
+    /// <param name="Restored">R6: an older text had come back and was replaced from memory; nobody else had written anything new.</param>
+    public sealed record TakenOver(VolumeGroup Group, IReadOnlyList<string> RolledForward, bool Restored = false) : TakeOverOutcome;
 
     /// <summary>R22: the disk has seen an epoch at least as high; raise the lease's version above it first.</summary>
     public sealed record EpochNotAbove(ulong EpochOnDisk) : TakeOverOutcome;

@@ -36,8 +36,8 @@ sealed class VolumeActivator(
     {
         var own = await maps.ReadOwnAsync();
         var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
-            // What the earlier life was preparing as SPM no guest had; it is cleared when the host id is held again.
-            .SelectMany(part => part.Sector!.Active()).Where(entry => entry.Mode != ActivationMode.Preparing).ToList();
+            // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
+            .SelectMany(part => part.Sector!.Active()).Where(entry => entry.Mode is not ActivationMode.Working).ToList();
         if (mine.Count == 0)
         {
             return;
@@ -51,7 +51,7 @@ sealed class VolumeActivator(
                 continue;
             }
             if (mode == ActivationMode.ReadWrite
-                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Preparing))
+                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Working))
             {
                 // R10: a crash between writing the entry and looking at the others' maps leaves an entry that was never entitled to
                 // serve. A map that cannot be read does not count here: while it could be, this volume was found to be ours.

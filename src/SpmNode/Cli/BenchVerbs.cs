@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Cli;
 /// <summary><c>spm bench …</c>: measured here and now, beside the peer in the same run.</summary>
 static class BenchVerbs
 {
-    public static Command Create() => new("bench", "Measurements, beside stock tools in the same run") { Extend() };
+    public static Command Create() => new("bench", "Measurements, beside stock tools in the same run") { Extend(), LeaseBenchVerb.Create() };
 
     static Command Extend()
     {
@@ -43,7 +43,7 @@ static class BenchVerbs
         return command;
     }
 
-    static void Print<T>(T result, bool asJson)
+    public static void Print<T>(T result, bool asJson)
     {
         if (asJson)
         {

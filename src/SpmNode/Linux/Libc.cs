@@ -30,6 +30,9 @@ internal static unsafe partial class Libc
     public const nuint BLKGETSIZE64 = 0x80081272;
 
     public const int CLOCK_BOOTTIME = 7;
+    public const int TIMER_ABSTIME = 1;
+    public const int SIGEV_SIGNAL = 0;
+    public const int SIGKILL = 9;
 
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
@@ -68,6 +71,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int statx(int directory, string path, int flags, uint mask, FileStatus* status);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_create(int clock, SignalEvent* how, nint* timer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_settime(nint timer, int flags, TimerSetting* setting, TimerSetting* old);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_delete(nint timer);
 
     [LibraryImport("libc")]
     [SuppressGCTransition]

@@ -32,6 +32,25 @@ internal struct TimeSpec
     public long Nanoseconds;
 }
 
+/// <summary><c>struct itimerspec</c> of a 64-bit system.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimerSetting
+{
+    public TimeSpec Interval;
+    public TimeSpec Value;
+}
+
+/// <summary>The fields of <c>struct sigevent</c> that are used here.</summary>
+/// <remarks><code>
+///  0 u64 value   8 i32 signal   12 i32 notify   64 end
+/// </code>Source: sigevent(3type), checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal struct SignalEvent
+{
+    [FieldOffset(8)] public int Signal;
+    [FieldOffset(12)] public int Notify;
+}
+
 /// <summary>The fields of <c>struct statx</c> that are read here.</summary>
 /// <remarks><code>
 ///  0 u32 mask   28 u16 mode   40 u64 size   128 u32 rdev major   132 u32 rdev minor   256 end

@@ -9,7 +9,7 @@ namespace OvirtSpm.Node.Roles;
 
 /// <summary>One host id of the pool: taken, renewed, described on the LUN, given back.</summary>
 sealed class Membership(
-    PoolDomain domain, HostIdentity identity, LeaseTiming timing, TimeProvider bootClock, IChoice choice, ILeaseObserver? observer = null)
+    PoolDomain domain, HostIdentity identity, LeaseTiming timing, TimeProvider bootClock, IChoice choice, ILeaseObserver? observer = null, TermGuard? guard = null)
 {
     readonly HostRecordStore records = new(domain);
     volatile HostRecordPair[] known = [];
@@ -18,6 +18,9 @@ sealed class Membership(
     bool locked;
 
     public HostIdentity Identity => identity;
+
+    /// <summary>What ends a term as SPM that does not end by itself.</summary>
+    public TermGuard Guard { get; } = guard ?? new TermGuard(new NoWatchdog(), killTimer: null, timing.Expiry, observer);
 
     public LeaseTiming Timing => timing;
 
@@ -47,7 +50,7 @@ sealed class Membership(
         await RefuseSecondNameAsync();
         // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
         Keeper ??= new LeaseKeeper(
-            domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, observer);
+            domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, Guard) { Objection = Guard.Objection };
         SpmLease ??= new ResourceLease(
             domain.Leases, domain.SpmLeaseOffset, domain.Geometry, domain.Lockspace, PoolDomain.SpmResource, Keeper, bootClock, choice);
         await AwaitFormerWritesAsync(stop);
@@ -74,6 +77,17 @@ sealed class Membership(
             await LeaveServingAsync();
             throw;
         }
+    }
+
+    /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
+    public async ValueTask<ConfirmOutcome> ConfirmAsync()
+    {
+        var reading = Keeper!.ConfirmAsync();
+        var leader = await SpmLease!.ConfirmAsync();
+        var own = await reading;
+        return own == ConfirmOutcome.NotOurs || leader == ConfirmOutcome.NotOurs ? ConfirmOutcome.NotOurs
+            : own == ConfirmOutcome.Unknown ? ConfirmOutcome.Unknown
+            : leader;
     }
 
     /// <summary>R8: gives the host id back once every write issued under it has returned. The volumes are closed.</summary>

@@ -11,19 +11,29 @@ sealed partial class SpmRole
     /// <summary>How often a leader reads its own deadline when nothing is asked of it.</summary>
     static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>From the question "may I?" to the device: what is left must be more than this.</summary>
-    static readonly TimeSpan FenceMargin = TimeSpan.FromMilliseconds(200);
-
     HandOverOrder? order;
 
     /// <returns>R22: the version that the next attempt must exceed; and whether the pool could not be taken over.</returns>
     async Task<(ulong MinimumVersion, bool Failed)> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
     {
-        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), FenceMargin);
+        // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
+        // order before the kernel kills this process at the deadline (R25).
+        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
+        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
+        {
+            return (0, false);
+        }
         Departure? leaving = null;
+        membership.Guard.Begin(fence, deadline);
         try
         {
-            switch (await SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters))
+            var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
+            // A takeover whose storage never answers must not outlast the host id: nobody would join again.
+            if (await Task.WhenAny(beginning, lost) != beginning)
+            {
+                return (0, false);
+            }
+            switch (await beginning)
             {
                 case TermStart.EpochNotAbove not:
                     log($"epoch {not.EpochOnDisk} is on disk, lease version {version} is not above it: taking a higher one");
@@ -42,7 +52,7 @@ sealed partial class SpmRole
         {
             fence.Close("the term ended");
             // R8: the lease is given back only when nothing written under it is still on its way.
-            await Task.WhenAny(domain.Lun.WhenControlWritesReturnedAsync(), lost);
+            await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);
             if (!lost.IsCompleted)
             {
                 await ReleaseAsync(lease);

@@ -168,7 +168,7 @@ sealed partial class SpmRole(
         // The table learns of a silence only with our next renewal, up to 2 T + 0.5 s after it has lasted long enough. Whoever may be dead
         // by now is therefore judged by the acquisition, which reads the owner's sector itself and takes nothing from a living one.
         return membership.Keeper!.Hosts.Find(seen.OwnerId) is { } owner
-            && (owner.State is HostState.Dead or HostState.Free || owner.Generation > seen.Generation
+            && (owner.State is HostState.Dead or HostState.Free || owner.Generation != seen.Generation
                 || clock.GetElapsedTime(0) - owner.Since > domain.Timing.HostDead);
     }
 

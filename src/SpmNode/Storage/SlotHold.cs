@@ -27,7 +27,7 @@ sealed class SlotHold : IAsyncDisposable
         var hold = new SlotHold(maps, slot, generation);
         try
         {
-            await maps.SetAsync(slot, ActivationMode.Preparing, generation());
+            await maps.SetAsync(slot, ActivationMode.Working, generation());
             return hold;
         }
         catch

@@ -7,8 +7,8 @@ public enum ActivationMode : byte
     ReadOnly = 1,
     ReadWrite = 2,
 
-    /// <summary>R13: the SPM itself writes into it, to create or to extend. No guest has it: whoever finds this of an earlier life clears it.</summary>
-    Preparing = 3,
+    /// <summary>R13: the SPM of this host writes into the extents (a new volume's image, zeros); no guest uses the volume here.</summary>
+    Working = 3,
 }
 
 /// <summary>What is known of a slot on one host.</summary>
@@ -17,7 +17,7 @@ public enum SlotUse
     Inactive,
     ReadOnly,
     ReadWrite,
-    Preparing,
+    Working,
 
     /// <summary>R11: the map cannot be believed, so the volume is to be taken for active and written.</summary>
     Unreadable,

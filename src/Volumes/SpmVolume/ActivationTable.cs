@@ -43,5 +43,5 @@ public sealed class ActivationTable
 
     /// <summary>R10: the other hosts that write to the volume, or may; an activation for writing that finds one backs off.</summary>
     public IReadOnlyList<SlotUser> OtherWriters(int slot, int self) =>
-        [.. UsersOf(slot).Where(user => user.Host != self && user.Use is SlotUse.ReadWrite or SlotUse.Preparing or SlotUse.Unreadable)];
+        [.. UsersOf(slot).Where(user => user.Host != self && user.Use is SlotUse.ReadWrite or SlotUse.Working or SlotUse.Unreadable)];
 }

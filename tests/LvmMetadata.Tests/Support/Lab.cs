@@ -58,7 +58,7 @@ public static class Lab
         foreach (var copy in read.Copies)
         {
             var live = copy.Location!.Value;
-            var place = new MetadataRing(copy.AreaSizeBytes, 512).Next(live, bytes.Length, skipPredecessor: false)!.Value;
+            var place = new MetadataRing(copy.AreaSizeBytes, 512).Next(live, bytes.Length)!.Value;
             pv.Poke(copy.AreaOffsetBytes + place, bytes);
             var header = new byte[512];
             new MdaHeader(copy.AreaOffsetBytes, copy.AreaSizeBytes, new TextLocation(place, bytes.Length, LvmCrc.Compute(bytes), 0), default).Format(header);

@@ -12,6 +12,7 @@ public class LibcAbiTests
         #include <fcntl.h>
         #include <time.h>
         #include <errno.h>
+        #include <signal.h>
         #include <sys/uio.h>
         #include <sys/stat.h>
         #include <linux/fs.h>
@@ -22,6 +23,10 @@ public class LibcAbiTests
             SAY("flock.length", offsetof(struct flock, l_len)); SAY("flock.pid", offsetof(struct flock, l_pid));
             SAY("iovec.size", sizeof(struct iovec)); SAY("iovec.length", offsetof(struct iovec, iov_len));
             SAY("timespec.size", sizeof(struct timespec)); SAY("timespec.nanoseconds", offsetof(struct timespec, tv_nsec));
+            SAY("itimerspec.size", sizeof(struct itimerspec)); SAY("itimerspec.value", offsetof(struct itimerspec, it_value));
+            SAY("sigevent.size", sizeof(struct sigevent)); SAY("sigevent.signal", offsetof(struct sigevent, sigev_signo));
+            SAY("sigevent.notify", offsetof(struct sigevent, sigev_notify));
+            SAY("SIGEV_SIGNAL", SIGEV_SIGNAL); SAY("SIGKILL", SIGKILL); SAY("TIMER_ABSTIME", TIMER_ABSTIME);
             SAY("statx.size", sizeof(struct statx)); SAY("statx.mode", offsetof(struct statx, stx_mode));
             SAY("statx.length", offsetof(struct statx, stx_size)); SAY("statx.major", offsetof(struct statx, stx_rdev_major));
             SAY("statx.minor", offsetof(struct statx, stx_rdev_minor));
@@ -58,6 +63,12 @@ public class LibcAbiTests
             ["iovec.length"] = At<IoVector>(nameof(IoVector.Length)),
             ["timespec.size"] = (ulong)Marshal.SizeOf<TimeSpec>(),
             ["timespec.nanoseconds"] = At<TimeSpec>(nameof(TimeSpec.Nanoseconds)),
+            ["itimerspec.size"] = (ulong)Marshal.SizeOf<TimerSetting>(),
+            ["itimerspec.value"] = At<TimerSetting>(nameof(TimerSetting.Value)),
+            ["sigevent.size"] = (ulong)Marshal.SizeOf<SignalEvent>(),
+            ["sigevent.signal"] = At<SignalEvent>(nameof(SignalEvent.Signal)),
+            ["sigevent.notify"] = At<SignalEvent>(nameof(SignalEvent.Notify)),
+            ["SIGEV_SIGNAL"] = Libc.SIGEV_SIGNAL, ["SIGKILL"] = Libc.SIGKILL, ["TIMER_ABSTIME"] = Libc.TIMER_ABSTIME,
             ["statx.size"] = (ulong)Marshal.SizeOf<FileStatus>(),
             ["statx.mode"] = At<FileStatus>(nameof(FileStatus.Mode)),
             ["statx.length"] = At<FileStatus>(nameof(FileStatus.Size)),
