@@ -11,6 +11,7 @@ using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Node;
@@ -41,7 +42,8 @@ static class NodeComposition
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
-        var guard = new TermGuard(new NoWatchdog(), options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, new LeaseMetrics(metrics));
+        var (kind, watchdog) = Watchdog(options, domain, log);
+        var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, new LeaseMetrics(metrics));
         var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
@@ -77,6 +79,13 @@ static class NodeComposition
         return node;
     }
 
+    static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
+    {
+        "none" => (WatchdogKind.None, new NoWatchdog()),
+        "wdmd" => (WatchdogKind.Wdmd, new WdmdWatchdog(WdmdWatchdog.DefaultSocket, $"spm {domain.Uuid} {options.HostId}", BootClock, log)),
+        var path => (WatchdogKind.Device, new DeviceWatchdog(new WatchdogFile(path), BootClock, log)),
+    };
+
     static NodeReadings Read(HostNode node)
     {
         var term = node.SpmRole?.Term;
@@ -86,7 +95,7 @@ static class NodeComposition
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
             group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), WatchdogUnsafe: true);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
     }
 
     static OfflinePorts OfflinePorts()

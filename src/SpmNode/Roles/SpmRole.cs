@@ -138,9 +138,16 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
         {
             return 0;
         }
-        membership.Guard.Begin(fence, deadline);
+        var unguarded = membership.Guard.Begin(fence, deadline);
         try
         {
+            if (unguarded is not null)
+            {
+                // R21: others count on being told the truth about this host's watchdog.
+                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
+                await PauseAsync(domain.Timing.IoTimeout, lost, stop);
+                return 0;
+            }
             var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
             // A takeover whose storage never answers must not outlast the host id: nobody would join again.
             if (await Task.WhenAny(beginning, lost) != beginning)
