@@ -32,7 +32,9 @@ public sealed partial class LeaseKeeper
                 // Before the renewal is issued and again before it counts: a host that slept past its deadline could otherwise renew
                 // before anything else of it ran, look fresh to its own writers, and write while another host already leads.
                 var started = keeper.clock.Now;
-                var (lost, failure) = keeper.Deadline.Holds() ? await RenewAsync() : (Expired(), null);
+                var (lost, failure) = !keeper.Deadline.Holds() ? (Expired(), null)
+                    : keeper.Objection?.Invoke() is { } objection ? (null, objection)
+                    : await RenewAsync();
                 if (lost is not null)
                 {
                     return lost;

@@ -62,6 +62,10 @@ public sealed partial class LeaseKeeper
     /// <summary>R8: a lease write of this host id or of a resource held under it was issued and has not returned.</summary>
     public bool HasOutstandingWrites => outstanding.Any;
 
+    /// <summary>R27: asked before each renewal; as long as it gives a reason nothing is renewed, and what is held ends at the deadline.</summary>
+    /// <remarks>For a holder whose own work is stuck: renewed on, it would keep everything it holds from everybody for ever.</remarks>
+    public Func<string?>? Objection { get; set; }
+
     internal Func<int, ulong, TimeSpan?> WatchdogTimeoutOf => watchdogTimeoutOf;
 
     internal LeaseName Lockspace => lockspace;

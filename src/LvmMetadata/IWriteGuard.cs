@@ -8,4 +8,8 @@ public interface IWriteGuard
 
     /// <summary>Reads the deadline now. A timer or a cancelled token is never the answer.</summary>
     bool MayWrite();
+
+    /// <summary>R25: reads the lease on the disk again; asked directly before the first header of a commit, beside the last look at the headers.</summary>
+    /// <returns>Why the header must not be written; null when it may.</returns>
+    ValueTask<string?> ConfirmAsync() => default;
 }

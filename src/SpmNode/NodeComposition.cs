@@ -12,6 +12,7 @@ using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Node;
@@ -87,15 +88,19 @@ static class NodeComposition
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
-        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, new LeaseMetrics(metrics));
+        var health = new HostHealth(domain.Timing, BootClock, new LeaseMetrics(metrics));
+        var (kind, watchdog) = Watchdog(options, domain, log);
+        var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
+        var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
         var sockets = SocketDirectory(options, domain);
         QemuImager.RemoveLeftovers(sockets);
         HostNode? node = null;
+        var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, new HttpClusterTransport(PeerTimeout), () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
@@ -104,18 +109,36 @@ static class NodeComposition
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
         var counters = new PoolCounters
         {
-            OnCommit = (requests, took) => metrics.Committed(took, requests),
+            OnCommit = (requests, took) =>
+            {
+                metrics.Committed(took, requests);
+                health.Committed(took);
+            },
             OnForeignWrite = () => metrics.ForeignWrites.Add(1),
+            OnStaleWrite = found =>
+            {
+                metrics.StaleWrites.Add(1);
+                log($"a stale write of a former SPM was found and replaced from memory: {found}");
+            },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
         var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log);
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect);
         return node;
     }
+
+    public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
+
+    static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
+    {
+        "none" => (WatchdogKind.None, new NoWatchdog()),
+        "wdmd" => (WatchdogKind.Wdmd, new WdmdWatchdog(WdmdWatchdog.DefaultSocket, $"spm {domain.Uuid} {options.HostId}", BootClock, log)),
+        var path => (WatchdogKind.Device, new DeviceWatchdog(new WatchdogFile(path), BootClock, log)),
+    };
 
     static NodeReadings Read(HostNode node)
     {
@@ -126,7 +149,7 @@ static class NodeComposition
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
             group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), WatchdogUnsafe: true);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
     }
 
     static OfflinePorts OfflinePorts()

@@ -14,6 +14,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 {
     PoolDomain Domain => node.Domain;
 
+    public IHostVerbs Hosts { get; } = new HostVerbs(node);
+
     public StatusReply Status()
     {
         var seen = node.SpmRole?.Leader;
@@ -25,8 +27,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
             node.Membership.Keeper?.Generation, term?.Fence.Epoch, Math.Round(Math.Max(margin, 0), 3),
             seen is { IsFree: false, OwnerId: > 0 } ? seen.OwnerId : null, record?.Name, record?.Url,
             term?.Worker.Current.Seqno, term is null ? null : term.Worker.Current.FreeExtents * term.Worker.Current.ExtentSizeBytes,
-            Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, "none (unsafe)", Domain.Timing.FailoverBound.TotalSeconds,
-            node.Counters.Commits, node.Counters.Requests,
+            Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, node.Membership.Guard.Watchdog.Name, Domain.Timing.FailoverBound.TotalSeconds,
+            node.Counters.Commits, node.Counters.Requests, node.Counters.StaleWrites,
             [.. node.Activator.Active.Select(Describe)], Warnings());
     }
 
@@ -43,7 +45,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
                 var leads = leader is { IsFree: false } && leader.OwnerId == host.Id && leader.Generation == host.Generation;
                 return new HostReply(
                     host.Id, record?.Name ?? host.Name, host.State.ToString().ToLowerInvariant(), host.Generation, record?.Url,
-                    leads ? "spm" : "hsm", Math.Round(host.UnchangedFor.TotalSeconds, 1), record?.Watchdog.ToString().ToLowerInvariant(), record?.Build);
+                    leads ? "spm" : "hsm", Math.Round(host.UnchangedFor.TotalSeconds, 1), record?.Watchdog.ToString().ToLowerInvariant(), record?.Build,
+                    record?.Preference ?? 0, record?.Maintenance ?? false);
             }),
         ];
     }
@@ -97,7 +100,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         {
             return null;
         }
-        return node.Leader() switch
+        return await node.LeaderSoonAsync() switch
         {
             LeaderRoute.Here => null,
             LeaderRoute.There there => there.Url,
@@ -124,7 +127,15 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     IReadOnlyList<string> Warnings()
     {
-        var warnings = new List<string> { "no watchdog: a write already queued when this host loses its lease may land late" };
+        var warnings = new List<string>();
+        if (node.Membership.Guard.Watchdog.IsUnsafe)
+        {
+            warnings.Add("no watchdog: a write already queued when this host loses its lease may land late");
+        }
+        if (node.Counters.StaleWrites is > 0 and var stale)
+        {
+            warnings.Add($"{stale} stale metadata write(s) of a former SPM were found on the LUN and replaced from memory; a host hangs or its storage delays writes");
+        }
         if (node.SpmRole?.LastProblem is { } problem)
         {
             warnings.Add(problem);

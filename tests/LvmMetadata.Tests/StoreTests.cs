@@ -52,6 +52,30 @@ public sealed class StoreTests
         Assert.Equal(writes, pv.Journal.Count(io => io.Kind == PvIoKind.Write));
     }
 
+    /// On large sectors a header is written into a sector that is read first; a host that falls asleep in that read wakes after its deadline.
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public async Task R2_the_deadline_is_asked_behind_the_last_read_before_each_write(int sectorSize)
+    {
+        var pv = await Lab.NewGroupAsync(sectorSize);
+        var store = await Lab.LeadAsync(pv, 2);
+        var between = new List<PvIoKind>();
+        var guard = new TestGuard(2) { Asks = between.Clear };
+        var before = new List<PvIoKind[]>();
+        pv.Before = io =>
+        {
+            if (io.Kind == PvIoKind.Write)
+            {
+                before.Add([.. between]);
+            }
+            between.Add(io.Kind);
+        };
+        Assert.IsType<CommitOutcome.Committed>(await store.CommitAsync(Lab.Create(store.Current, "new", 2), guard, "create"));
+        Assert.Equal(4, before.Count);
+        Assert.All(before, Assert.Empty);
+    }
+
     [Fact]
     public async Task R3_the_takeovers_seqno_lies_two_per_epoch_above_all_that_was_seen()
     {

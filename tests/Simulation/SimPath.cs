@@ -23,6 +23,9 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
     /// <summary>One I/O in so many takes up to two seconds; 0 means none does.</summary>
     public int StuckOneIn { get; set; }
 
+    /// <summary>What is chosen here neither lands nor answers, ever.</summary>
+    public Func<SimIo, bool>? NeverReturns { get; set; }
+
     public string? Violation { get; private set; }
 
     /// <summary>Every write when it is issued: world time, offset.</summary>
@@ -42,6 +45,11 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
         }
 
         queued.Add(io);
+        if (NeverReturns?.Invoke(io) == true)
+        {
+            return new ValueTask(io.Answer.Task);
+        }
+
         scheduler.After(Latency(), () => Perform(io));
         return new ValueTask(io.Answer.Task);
     }

@@ -50,19 +50,28 @@ internal sealed class MetadataWriter
                 await copies[i].Pv.WriteAsync(copies[i].Area.OffsetBytes + places[i], text[..((size + align - 1) / align * align)]);
             }
             await FlushAllAsync(copies);
-            if (await FindForeignAsync(copies) is { } meanwhile)
+            // R25: beside each other, both asked for after the flush returned; the texts so far are nobody's.
+            var confirming = guard.ConfirmAsync();
+            var meanwhile = await FindForeignAsync(copies);
+            if (await confirming is { } objection)
+            {
+                return new CommitOutcome.NotIssued(objection);
+            }
+            if (meanwhile is not null)
             {
                 return new CommitOutcome.ForeignWrite(meanwhile);
             }
             var written = new List<MetadataCopy>(copies.Count);
             for (var i = 0; i < copies.Count; i++)
             {
+                var location = new TextLocation(places[i], size, crc, 0);
+                var header = await HeaderSectorAsync(copies[i], location);
+                // R2: behind every read, or a host that sleeps while it waits for one wakes up and writes.
                 if (!guard.MayWrite())
                 {
                     return Fenced(issued, "before a header");
                 }
-                var location = new TextLocation(places[i], size, crc, 0);
-                await WriteHeaderAsync(copies[i], location);
+                await copies[i].Pv.WriteAsync(copies[i].Area.OffsetBytes, header);
                 // R2: the second header only when the first is durable, or a crash could lose both at once.
                 await copies[i].Pv.FlushAsync();
                 written.Add(copies[i] with { Location = location });
@@ -105,7 +114,10 @@ internal sealed class MetadataWriter
         }
     }
 
-    public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location)
+    public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location) =>
+        await copy.Pv.WriteAsync(copy.Area.OffsetBytes, await HeaderSectorAsync(copy, location));
+
+    private static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location)
     {
         var sector = DiskMemory.Allocate(copy.HeaderWriteBytes);
         if (sector.Length > MdaHeader.Bytes)
@@ -114,7 +126,7 @@ internal sealed class MetadataWriter
             await copy.Pv.ReadAsync(copy.Area.OffsetBytes, sector);
         }
         new MdaHeader(copy.Area.OffsetBytes, copy.Area.SizeBytes, location, default).Format(sector.Span);
-        await copy.Pv.WriteAsync(copy.Area.OffsetBytes, sector);
+        return sector;
     }
 
     private uint Render(VolumeGroup next, int size)

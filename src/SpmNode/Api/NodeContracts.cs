@@ -3,6 +3,7 @@ namespace OvirtSpm.Node.Api;
 /// <summary>What a node says of itself. Durations are seconds.</summary>
 /// <param name="LeaseMarginSeconds">Time left in which this host may act, if it never renewed again.</param>
 /// <param name="Watchdog"><c>none (unsafe)</c> unless a watchdog would reset this host when it hangs.</param>
+/// <param name="StaleWrites">Writes of a former SPM that landed late on the metadata, were found and replaced from memory.</param>
 public sealed record StatusReply(
     string Domain,
     int HostId,
@@ -22,6 +23,7 @@ public sealed record StatusReply(
     double FailoverBoundSeconds,
     long Commits,
     long CommittedRequests,
+    long StaleWrites,
     IReadOnlyList<ActiveVolumeReply> Active,
     IReadOnlyList<string> Warnings);
 
@@ -29,7 +31,8 @@ public sealed record ActiveVolumeReply(
     string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds);
 
 public sealed record HostReply(
-    int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build);
+    int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build,
+    int Preference, bool Maintenance);
 
 public sealed record WatchGuestRequest(string Qmp, string? Name);
 

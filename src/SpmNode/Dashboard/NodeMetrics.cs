@@ -41,12 +41,15 @@ public sealed class NodeMetrics : IDisposable
         Extends = meter.CreateCounter<long>("spm_extends_total", null, "Extend requests answered, by outcome.");
         ForeignWrites = meter.CreateCounter<long>("spm_foreign_writes_total", null, "Metadata texts found that were not written by an SPM.");
 
+        StaleWrites = meter.CreateCounter<long>("spm_stale_writes_total", null, "Stale metadata writes of a former SPM that were found on disk and replaced from memory.");
+
         Gauge("spm_lease_margin_seconds", "s", "Time left until the deadline of the SPM lease; negative once it has passed.", now => now.LeaseMarginSeconds);
         Gauge("spm_epoch", null, "Version of the SPM lease last seen.", now => now.Epoch);
         Gauge("spm_free_bytes", "By", "Unallocated bytes of the pool.", now => now.FreeBytes);
         Gauge("spm_volumes", null, "Volumes in the pool.", now => now.Volumes);
         Gauge("spm_nbd_held_writes", null, "Guest writes waiting past the end of their volume.", now => now.HeldWrites);
         Gauge("spm_watchdog_unsafe", null, "1 without a watchdog: a write already queued may land after the deadline.", now => now.WatchdogUnsafe ? 1 : 0);
+        Gauge("spm_watchdog_armed", null, "1 while a watchdog resets this host unless it is fed: the SPM lease or a write under it is outstanding.", now => now.WatchdogArmed ? 1 : 0);
         meter.CreateObservableGauge("spm_role", ObserveRole, null, "1 for the role this node has, 0 for the others.");
     }
 
@@ -70,6 +73,9 @@ public sealed class NodeMetrics : IDisposable
     public Counter<long> Extends { get; }
 
     public Counter<long> ForeignWrites { get; }
+
+    /// <summary>R6: found by the scrub or by a commit.</summary>
+    public Counter<long> StaleWrites { get; }
 
     /// <summary>Where the gauges look. Asked several times per scrape, from the thread that scrapes; null shows no gauge.</summary>
     public Func<NodeReadings>? Readings

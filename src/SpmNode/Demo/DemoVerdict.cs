@@ -30,7 +30,11 @@ sealed class DemoVerdict(
         var report = lvm is null ? null : await ReportAsync(lvm, leader.Domain, stop);
         await LookAtLeasesAsync(report, leader, members, stop);
 
-        await EndNodesAsync();
+        // The leader last: a follower that is still there would take over, and the epoch on disk would be another one.
+        var alive = cluster.Alive.ToList();
+        await EndAsync(alive.Where(node => node.HostId != leader.HostId));
+        await EndAsync(alive.Where(node => node.HostId == leader.HostId));
+        view.Say("all nodes handed over and ended");
         if (lvm is not null && report is not null)
         {
             Add(LvmCheck.Group(await lvm.CheckAsync(leader.Domain, stop), leader.Domain));
@@ -104,9 +108,8 @@ sealed class DemoVerdict(
         }
     }
 
-    async Task EndNodesAsync()
-    {
-        await Task.WhenAll(cluster.Alive.ToList().Select(async node =>
+    Task EndAsync(IEnumerable<NodeProcess> nodes) =>
+        Task.WhenAll(nodes.Select(async node =>
         {
             if (!await node.Process.EndAsync(NodePatience))
             {
@@ -117,6 +120,4 @@ sealed class DemoVerdict(
                 broken.Add($"{node.Name} ended with exit code {node.Process.ExitCode}: {LogTail.Of(run.Log(node.Name))}");
             }
         }));
-        view.Say("all nodes handed over and ended");
-    }
 }

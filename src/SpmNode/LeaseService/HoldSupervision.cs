@@ -29,7 +29,10 @@ sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvide
                 await command.Exited;
                 break;
             }
-            command.EndUnlessPutOff(margin - HoldPlan.EndOurselvesAt(lease.IoTimeout));
+            if (lease.ExpiresAt is { Ticks: > 0 } expires)
+            {
+                command.EndUnlessPutOff(expires - HoldPlan.EndOurselvesAt(lease.IoTimeout));
+            }
             if (step == HoldStep.Terminate && !lost)
             {
                 lost = true;

@@ -12,7 +12,7 @@ interface IHeldCommand
     /// <summary>SIGKILL to all of its group and to whatever else it started that can be found.</summary>
     void Kill();
 
-    /// <summary>From now on the kernel ends this program, and the command with it, after this time, unless it is put off again: also
+    /// <summary>The kernel ends this program, and the command with it, at this time of the boot clock, unless it is put off again: also
     /// when this program is stopped (SIGSTOP) and can do nothing.</summary>
-    void EndUnlessPutOff(TimeSpan after);
+    void EndUnlessPutOff(TimeSpan at);
 }

@@ -14,6 +14,9 @@ interface IHeldLease
     /// <summary>Time left until somebody else may have it, if nothing were renewed any more.</summary>
     TimeSpan Margin { get; }
 
+    /// <summary>When that is, as time since boot on the boot clock; negative when it is lost.</summary>
+    TimeSpan ExpiresAt { get; }
+
     /// <summary>Completes with the reason when it cannot be renewed any more, whatever the margin was.</summary>
     Task<string> Lost { get; }
 

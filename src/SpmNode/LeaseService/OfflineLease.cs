@@ -34,6 +34,8 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
 
     public TimeSpan Margin => membership.Keeper!.Deadline.Margin;
 
+    public TimeSpan ExpiresAt => membership.Keeper!.Deadline.ExpiresAt ?? TimeSpan.FromSeconds(-1);
+
     public Task<string> Lost { get; }
 
     public (long OffsetBytes, long LengthBytes) HeirsRange => membership.HeirsRange;

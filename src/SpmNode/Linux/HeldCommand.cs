@@ -8,33 +8,40 @@ namespace OvirtSpm.Node.Linux;
 /// <summary>A command in a session of its own that does not outlive this process.</summary>
 /// <remarks>
 /// Four things end it: we, by signals to its group; <c>setpriv --pdeathsig KILL</c>, when this process is killed; a guard (a shell that
-/// waits for its input to end, which it does with us), which then kills the whole group; and <see cref="EndTimer"/>, which kills us when
-/// we are stopped. What leaves the group is found by the environment it was started with, as long as we live; the lock that it inherits
-/// (<see cref="InheritedLock"/>) keeps this machine from giving the lease away while it runs.
+/// waits for its input to end, which it does with us), which then kills the whole group and what was started with its mark; and <see cref="KillTimer"/>, which kills us when
+/// we are stopped. What hides from all of them still has the lock that it inherited (<see cref="InheritedLock"/>), which keeps this
+/// machine from giving the lease away while it runs.
 /// </remarks>
 sealed partial class HeldCommand : IHeldCommand, IDisposable
 {
     const string Marker = "SPM_LEASE_HOLD";
+
+    /// <summary>Waits until its input ends, then kills the group, and whoever was started with the mark: also when we died before we could name the group.</summary>
+    const string GuardScript = """
+        read -r group; read -r _
+        [ -n "$group" ] && kill -KILL "-$group"
+        for again in 1 2; do
+            grep -la "$1" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r _ _ pid _; do kill -KILL "$pid"; done
+        done
+        """;
+
     static readonly TimeSpan LeftBehindLook = TimeSpan.FromMilliseconds(100);
     readonly TaskCompletionSource<int> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly ManualResetEventSlim done;
-    readonly EndTimer timer = new();
+    readonly KillTimer timer;
     readonly string mark;
     readonly Process command;
     readonly Process guard;
     readonly Func<bool> hasHeirs;
 
-    HeldCommand(Process command, Process guard, string mark, ManualResetEventSlim done, Func<bool> hasHeirs)
+    HeldCommand(Process command, Process guard, KillTimer timer, string mark, ManualResetEventSlim done, Func<bool> hasHeirs)
     {
-        (this.command, this.guard, this.mark, this.done, this.hasHeirs) = (command, guard, mark, done, hasHeirs);
+        (this.command, this.guard, this.timer, this.mark, this.done, this.hasHeirs) = (command, guard, timer, mark, done, hasHeirs);
         _ = WaitAsync();
     }
 
     /// <summary>Completes when nothing of it is left: what it started and left behind has inherited the lock, and works under the lease, too.</summary>
     public Task<int> Exited => exited.Task;
-
-    /// <summary>The command itself has ended; something it started has not.</summary>
-    public bool IsLeftBehind => command.HasExited && !exited.Task.IsCompleted;
 
     /// <param name="inherit">Takes the lock that the command inherits.</param>
     /// <param name="hasHeirs">Does anybody but us still have that lock?</param>
@@ -42,8 +49,15 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
     public static HeldCommand Start(IReadOnlyList<string> words, IHeldLease lease, Func<InheritedLock> inherit, Func<bool> hasHeirs)
     {
         var mark = Guid.NewGuid().ToString("n");
+        if (lease.ExpiresAt <= TimeSpan.Zero)
+        {
+            throw Refusal.Unavailable($"the lease '{lease.Name}' was lost before the command was started.");
+        }
+        // Before the command is there: stopped right after its start, we would leave it without an end.
+        var timer = new KillTimer();
+        timer.Arm(lease.ExpiresAt - HoldPlan.EndOurselvesAt(lease.IoTimeout));
         // Before the lock is there: the guard must not inherit it.
-        var guard = StartGuard();
+        var guard = StartGuard(mark);
         // Without a group of its own a signal to it would reach us, too.
         var start = new ProcessStartInfo("setsid", ["setpriv", "--pdeathsig", "KILL", "--", .. words]);
         start.Environment[Marker] = mark;
@@ -55,12 +69,13 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
             var (command, done) = StartOnLastingThread(start);
             guard.StandardInput.WriteLine(command.Id);
             guard.StandardInput.Flush();
-            return new HeldCommand(command, guard, mark, done, hasHeirs);
+            return new HeldCommand(command, guard, timer, mark, done, hasHeirs);
         }
         catch
         {
             guard.Kill();
             guard.Dispose();
+            timer.Dispose();
             throw;
         }
     }
@@ -73,7 +88,7 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
         KillStrays();
     }
 
-    public void EndUnlessPutOff(TimeSpan after) => timer.Put(after);
+    public void EndUnlessPutOff(TimeSpan at) => timer.Arm(at);
 
     /// <summary>After it has ended; one that has not is killed, since nobody keeps it to its lease any more.</summary>
     public void Dispose()
@@ -104,9 +119,9 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
         exited.SetResult(code);
     }
 
-    static Process StartGuard()
+    static Process StartGuard(string mark)
     {
-        var start = new ProcessStartInfo("setsid", ["sh", "-c", "read -r group; read -r _; kill -KILL \"-$group\""]) { RedirectStandardInput = true };
+        var start = new ProcessStartInfo("setsid", ["sh", "-c", GuardScript, "guard", $"{Marker}={mark}"]) { RedirectStandardInput = true };
         try
         {
             return Process.Start(start)!;

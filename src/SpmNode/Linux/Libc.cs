@@ -29,7 +29,19 @@ internal static unsafe partial class Libc
     public const nuint BLKZEROOUT = 0x127f;
     public const nuint BLKGETSIZE64 = 0x80081272;
 
+    public const nuint WDIOC_GETSUPPORT = 0x80285700;
+    public const nuint WDIOC_KEEPALIVE = 0x80045705;
+    public const nuint WDIOC_SETTIMEOUT = 0xC0045706;
+    public const nuint WDIOC_GETTIMEOUT = 0x80045707;
+    public const uint WDIOF_SETTIMEOUT = 0x80;
+    public const uint WDIOF_MAGICCLOSE = 0x100;
+    public const uint WDIOF_KEEPALIVEPING = 0x8000;
+
+    public const int CLOCK_MONOTONIC = 1;
     public const int CLOCK_BOOTTIME = 7;
+    public const int TIMER_ABSTIME = 1;
+    public const int SIGEV_SIGNAL = 0;
+    public const int SIGKILL = 9;
 
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
@@ -47,6 +59,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pread(int descriptor, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint write(int descriptor, byte* buffer, nuint count);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwrite(int descriptor, byte* buffer, nuint count, long offset);
@@ -68,6 +83,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int statx(int directory, string path, int flags, uint mask, FileStatus* status);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_create(int clock, SignalEvent* how, nint* timer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_settime(nint timer, int flags, TimerSetting* setting, TimerSetting* old);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int timer_delete(nint timer);
 
     [LibraryImport("libc")]
     [SuppressGCTransition]

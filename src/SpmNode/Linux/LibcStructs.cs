@@ -32,6 +32,36 @@ internal struct TimeSpec
     public long Nanoseconds;
 }
 
+/// <summary><c>struct itimerspec</c> of a 64-bit system.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimerSetting
+{
+    public TimeSpec Interval;
+    public TimeSpec Value;
+}
+
+/// <summary>The fields of <c>struct sigevent</c> that are used here.</summary>
+/// <remarks><code>
+///  0 u64 value   8 i32 signal   12 i32 notify   64 end
+/// </code>Source: sigevent(3type), checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal struct SignalEvent
+{
+    [FieldOffset(8)] public int Signal;
+    [FieldOffset(12)] public int Notify;
+}
+
+/// <summary><c>struct watchdog_info</c>.</summary>
+/// <remarks><code>
+///  0 u32 options   4 u32 firmware version   8 32B identity   40 end
+/// </code>Source: linux/watchdog.h, checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 40)]
+internal unsafe struct WatchdogInfo
+{
+    [FieldOffset(0)] public uint Options;
+    [FieldOffset(8)] public fixed byte Identity[32];
+}
+
 /// <summary>The fields of <c>struct statx</c> that are read here.</summary>
 /// <remarks><code>
 ///  0 u32 mask   28 u16 mode   40 u64 size   128 u32 rdev major   132 u32 rdev minor   256 end

@@ -3,7 +3,7 @@ namespace OvirtSpm.Node.Pool;
 /// <summary>What the writer did, counted for status, metrics and the demo's summary.</summary>
 sealed class PoolCounters
 {
-    long commits, requests, foreignWrites;
+    long commits, requests, foreignWrites, staleWrites;
 
     public long Commits => Interlocked.Read(ref commits);
 
@@ -11,10 +11,16 @@ sealed class PoolCounters
 
     public long ForeignWrites => Interlocked.Read(ref foreignWrites);
 
+    /// <summary>R6: stale writes of a former SPM that were found and replaced from memory.</summary>
+    public long StaleWrites => Interlocked.Read(ref staleWrites);
+
     /// <summary>Called after every acknowledged commit: requests in it, time from taking them to durable.</summary>
     public Action<int, TimeSpan>? OnCommit { get; init; }
 
     public Action? OnForeignWrite { get; init; }
+
+    /// <summary>Told what was found.</summary>
+    public Action<string>? OnStaleWrite { get; init; }
 
     /// <summary>A commit whose outcome is not known (R1).</summary>
     public Action? OnUnknown { get; init; }
@@ -35,6 +41,12 @@ sealed class PoolCounters
     {
         Interlocked.Increment(ref foreignWrites);
         OnForeignWrite?.Invoke();
+    }
+
+    public void StaleWrite(string found)
+    {
+        Interlocked.Increment(ref staleWrites);
+        OnStaleWrite?.Invoke(found);
     }
 
     public void Unknown() => OnUnknown?.Invoke();

@@ -3,20 +3,26 @@ using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
 
 namespace OvirtSpm.Node.Pool;
 
 /// <summary>The one writer of the volume group. Everything queued goes into one commit; each request gets its own outcome.</summary>
 /// <remarks>
 /// Group commit: while a commit is on its way to the storage, requests gather; the next commit takes them all.
-/// A thousand extends cost one text. R2: the loop awaits its commit, so one metadata write is in flight at most.
+/// A thousand extends cost one text. R2: the loop awaits its commit, so one metadata write is in flight at most. R6: in between it looks at
+/// both headers once a second, because a queued write of a former SPM may land at any time.
 /// </remarks>
-sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters)
+sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters, SeenMetadata? seen = null)
 {
+    static readonly TimeSpan ScrubInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>More than this in one commit would let a flood delay the answers of those who came first.</summary>
     const int MaxRequestsPerCommit = 1024;
 
-    readonly Channel<PoolRequest> queue = Queues.Create<PoolRequest>();
+    /// <summary>Null stands for a look at the headers.</summary>
+    readonly Channel<PoolRequest?> queue = Queues.Create<PoolRequest?>();
+    volatile bool scrubQueued;
 
     /// <summary>What was last committed and acknowledged.</summary>
     public VolumeGroup Current => store.Current;
@@ -37,24 +43,75 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
     /// <summary>Runs until the queue is closed and empty, or the fence closes.</summary>
     public async Task RunAsync()
     {
+        using var ended = new CancellationTokenSource();
+        var asking = AskForScrubsAsync(ended.Token);
+        try
+        {
+            await WriteAsync();
+        }
+        finally
+        {
+            ended.Cancel();
+            await asking;
+        }
+    }
+
+    async Task AskForScrubsAsync(CancellationToken ended)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(ScrubInterval, clock, ended);
+                if (!scrubQueued)
+                {
+                    scrubQueued = true;
+                    queue.Writer.TryWrite(null);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    async Task WriteAsync()
+    {
         var batch = new List<PoolRequest>();
         try
         {
             while (await queue.Reader.WaitToReadAsync())
             {
                 batch.Clear();
+                var scrub = false;
                 while (batch.Count < MaxRequestsPerCommit && queue.Reader.TryRead(out var request))
                 {
-                    batch.Add(request);
+                    if (request is null)
+                    {
+                        scrub = true;
+                    }
+                    else
+                    {
+                        batch.Add(request);
+                    }
                 }
                 try
                 {
-                    await CommitAsync(batch);
+                    using var entry = fence.Enter();
+                    if (scrub)
+                    {
+                        scrubQueued = false;
+                        await ScrubAsync();
+                    }
+                    if (batch.Count > 0)
+                    {
+                        await CommitAsync(batch);
+                    }
                 }
                 catch (Exception broken)
                 {
                     // R6: what reached the storage is not known; no further write in this epoch. Whoever has an answer already keeps it.
-                    counters.Unknown();
+                    Doubt();
                     fence.Close($"a commit failed: {broken.Message}");
                     batch.ForEach(request => request.Complete(new PoolResult.Unknown(broken.Message)));
                     throw;
@@ -71,9 +128,58 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
             queue.Writer.TryComplete();
             while (queue.Reader.TryRead(out var late))
             {
-                late.Complete(new PoolResult.NotIssued(fence.ClosedBecause ?? "this node is handing the role over"));
+                late?.Complete(new PoolResult.NotIssued(fence.ClosedBecause ?? "this node is handing the role over"));
             }
         }
+    }
+
+    async Task ScrubAsync()
+    {
+        try
+        {
+            if (await store.ScrubAsync() is { } found)
+            {
+                await SettleAsync(found);
+            }
+        }
+        catch (IOException)
+        {
+            // A read that failed says nothing about the metadata; the next one comes in a second, and the renewals judge the storage.
+        }
+    }
+
+    /// <summary>R6, R22: somebody else wrote, nothing of ours is on its way. Restores, adopts, or ends the term.</summary>
+    /// <returns>False when the term is over.</returns>
+    async Task<bool> SettleAsync(string found)
+    {
+        var settled = await store.AdoptForeignAsync(fence);
+        if (settled is TakeOverOutcome.TakenOver { Restored: true })
+        {
+            counters.StaleWrite(found);
+        }
+        else
+        {
+            counters.ForeignWrite();
+        }
+        if (settled is TakeOverOutcome.TakenOver taken)
+        {
+            seen?.Saw(taken.Group);
+            return true;
+        }
+        if (settled is TakeOverOutcome.Unknown)
+        {
+            Doubt();
+        }
+        fence.Close(settled is TakeOverOutcome.EpochNotAbove { EpochOnDisk: var epoch }
+            ? $"epoch {epoch} is on disk: another host is SPM"
+            : $"another program wrote the metadata: {found}; {settled}");
+        return false;
+    }
+
+    void Doubt()
+    {
+        counters.Unknown();
+        seen?.Doubt();
     }
 
     async Task CommitAsync(List<PoolRequest> batch)
@@ -94,16 +200,15 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
             switch (await store.CommitAsync(draft, fence, Description(batch)))
             {
                 case CommitOutcome.Committed done:
+                    seen?.Saw(done.Group);
                     counters.Committed(accepted.Count, clock.GetElapsedTime(started));
                     Answer(accepted, edit => new PoolResult.Done(edit, done.Group, fence.Epoch));
                     return;
                 case CommitOutcome.ForeignWrite foreign when attempt == 1:
                     // R22: somebody else wrote. Nothing of ours was issued; look, count, adopt what keeps every
                     // segment we acknowledged, and apply the same requests to what is there now.
-                    counters.ForeignWrite();
-                    if (await store.AdoptForeignAsync(fence) is var adopted && adopted is not TakeOverOutcome.TakenOver)
+                    if (!await SettleAsync(foreign.Found))
                     {
-                        fence.Close($"another program wrote the metadata: {foreign.Found}; {adopted}");
                         Answer(accepted, _ => new PoolResult.NotIssued(fence.ClosedBecause!));
                         return;
                     }
@@ -119,7 +224,7 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
                     return;
                 case CommitOutcome.Unknown unknown:
                     // R1, R6: the outcome is unknown, nobody is told "done", and this epoch writes no more.
-                    counters.Unknown();
+                    Doubt();
                     fence.Close(unknown.Reason);
                     Answer(accepted, _ => new PoolResult.Unknown(unknown.Reason));
                     return;

@@ -16,7 +16,13 @@ sealed class FencedArea(ILeaseArea inner, PoolFence fence) : ILeaseArea
     public ValueTask ReadAsync(long offsetBytes, Memory<byte> buffer) => inner.ReadAsync(offsetBytes, buffer);
 
     /// <exception cref="Refusal">The term is over; nothing was written.</exception>
-    public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data) => fence.MayWrite()
-        ? inner.WriteAsync(offsetBytes, data)
-        : throw Refusal.Unknown($"this host stopped being SPM ({fence.ClosedBecause ?? "its deadline passed"}) before all of it was written. Ask again: it is harmless, and the SPM of now finishes it.");
+    public async ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data)
+    {
+        using var entry = fence.Enter();
+        if (!fence.MayWrite())
+        {
+            throw Refusal.Unknown($"this host stopped being SPM ({fence.ClosedBecause ?? "its deadline passed"}) before all of it was written. Ask again: it is harmless, and the SPM of now finishes it.");
+        }
+        await inner.WriteAsync(offsetBytes, data);
+    }
 }

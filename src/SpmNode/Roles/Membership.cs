@@ -2,20 +2,27 @@ using OvirtSpm.Leases;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.Leases.Resource;
+using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Roles;
 
 /// <summary>One host id of the pool: taken, renewed, described on the LUN, given back.</summary>
 sealed class Membership(
-    PoolDomain domain, HostIdentity identity, LeaseTiming timing, TimeProvider bootClock, IChoice choice, ILeaseObserver? observer = null)
+    PoolDomain domain, HostIdentity identity, LeaseTiming timing, TimeProvider bootClock, IChoice choice, ILeaseObserver? observer = null, TermGuard? guard = null)
 {
     readonly HostRecordStore records = new(domain);
     volatile HostRecordPair[] known = [];
+    readonly SemaphoreSlim publishing = new(1);
+    HostWishes wishes;
     bool locked;
 
     public HostIdentity Identity => identity;
+
+    /// <summary>What ends a term as SPM that does not end by itself.</summary>
+    public TermGuard Guard { get; } = guard ?? new TermGuard(timing.Expiry, observer);
 
     public LeaseTiming Timing => timing;
 
@@ -26,6 +33,9 @@ sealed class Membership(
 
     /// <summary>The SPM's lease under this host id; null before the first join. One object for the life of the process, like the keeper.</summary>
     public ResourceLease? SpmLease { get; private set; }
+
+    /// <summary>Should this host be SPM?</summary>
+    public HostWishes Wishes => wishes;
 
     public bool IsValid => Keeper is { } keeper && keeper.Deadline.Holds();
 
@@ -43,11 +53,12 @@ sealed class Membership(
             throw Refusal.Unavailable(
                 $"host id {identity.HostId} is not taken again while processes of this machine run that hold a lease under its former life ('spm lease hold'). End them.");
         }
+        await RefuseOtherTagsAsync();
         await RefreshRecordsAsync();
         await RefuseSecondNameAsync();
         // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
         Keeper ??= new LeaseKeeper(
-            domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, observer);
+            domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, Guard) { Objection = Guard.Objection };
         SpmLease ??= new ResourceLease(
             domain.Leases, domain.SpmLeaseOffset, domain.Geometry, domain.Lockspace, PoolDomain.SpmResource, Keeper, bootClock, choice);
         await AwaitFormerWritesAsync(stop);
@@ -62,8 +73,8 @@ sealed class Membership(
             case JoinOutcome.IoFailed failed:
                 throw Refusal.Unavailable($"host id {identity.HostId} was not taken: {failed.Text}");
         }
-        await records.PublishAsync(Describe, identity.HostId);
-        await RefreshRecordsAsync();
+        RememberWishes();
+        await PublishAsync(wishes);
         try
         {
             // Two nodes that join at once see each other only now: whoever publishes second finds the first.
@@ -71,12 +82,23 @@ sealed class Membership(
         }
         catch (Refusal)
         {
-            await LeaveAsync();
+            await LeaveServingAsync();
             throw;
         }
     }
 
-    /// <summary>R8: gives the host id back once every write issued under it has returned.</summary>
+    /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
+    public async ValueTask<ConfirmOutcome> ConfirmAsync()
+    {
+        var reading = Keeper!.ConfirmAsync();
+        var leader = await SpmLease!.ConfirmAsync();
+        var own = await reading;
+        return own == ConfirmOutcome.NotOurs || leader == ConfirmOutcome.NotOurs ? ConfirmOutcome.NotOurs
+            : own == ConfirmOutcome.Unknown ? ConfirmOutcome.Unknown
+            : leader;
+    }
+
+    /// <summary>R8: gives the host id back once every write issued under it has returned. The volumes are closed.</summary>
     public async Task LeaveAsync()
     {
         if (Keeper is { } keeper)
@@ -84,6 +106,57 @@ sealed class Membership(
             await domain.Lun.WhenAllWritesReturnedAsync();
             await keeper.LeaveAsync();
         }
+    }
+
+    /// <summary>Gives back a host id that was just taken and is not kept, while guests go on writing.</summary>
+    /// <remarks>
+    /// Their writes are covered by the activation map's entries, which stay (R11), not by the host id: waiting for a moment without one could
+    /// last for ever. Lease, record and metadata writes are waited for (R8), T at most; after that the host id is left to expire.
+    /// </remarks>
+    public async Task LeaveServingAsync()
+    {
+        if (Keeper is { } keeper)
+        {
+            var returned = domain.Lun.WhenControlWritesReturnedAsync();
+            await Task.WhenAny(returned, Task.Delay(timing.IoTimeout, bootClock));
+            if (returned.IsCompleted)
+            {
+                await keeper.LeaveAsync();
+            }
+        }
+    }
+
+    /// <summary>Changes what this host wants and says so on the LUN, where it outlives this process.</summary>
+    public async Task WishAsync(HostWishes wanted)
+    {
+        if (!IsValid)
+        {
+            // The record names the generation that holds the host id (R28); without one there is nothing to say.
+            throw Refusal.Unavailable("this node does not hold its host id now, so it cannot write its record. Ask again when it does.");
+        }
+        await PublishAsync(wanted);
+    }
+
+    async Task PublishAsync(HostWishes wanted)
+    {
+        // Two at once would write the same copy, and a torn write could then leave none.
+        await publishing.WaitAsync();
+        var before = wishes;
+        try
+        {
+            wishes = wanted;
+            await records.PublishAsync(Describe, identity.HostId);
+        }
+        catch
+        {
+            wishes = before;
+            throw;
+        }
+        finally
+        {
+            publishing.Release();
+        }
+        await RefreshRecordsAsync();
     }
 
     public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
@@ -101,6 +174,12 @@ sealed class Membership(
         var sector = domain.Lun.SectorSize;
         return locked = locked || domain.Lun.TryLock(SectorOffset(identity.HostId) + domain.IdsOffset, sector);
     }
+
+    /// <summary>R7 for another host id: holds off a node of this machine that would take it; says nothing of other machines.</summary>
+    /// <returns>False when a process of this machine has it.</returns>
+    public bool TryLockOther(int hostId) => domain.Lun.TryLock(SectorOffset(hostId) + domain.IdsOffset, domain.Lun.SectorSize);
+
+    public void UnlockOther(int hostId) => domain.Lun.Unlock(SectorOffset(hostId) + domain.IdsOffset, domain.Lun.SectorSize);
 
     /// <summary>Gives R7's lock back, for one that did not join after all.</summary>
     public void UnlockSector()
@@ -170,6 +249,22 @@ sealed class Membership(
         }
     }
 
+    /// <summary>R19: the timeouts in the tags may have been changed since this process read them; hosts that count differently do not mix.</summary>
+    async Task RefuseOtherTagsAsync()
+    {
+        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        if (read.Group is not { } group)
+        {
+            throw Refusal.Unavailable($"host id {identity.HostId} is not taken while the volume group cannot be read: {read.Problem}");
+        }
+        if (!PoolTags.TryParse(group.Tags, out var now, out _) || now.IoTimeoutSeconds != domain.Tags.IoTimeoutSeconds
+            || now.WatchdogTimeoutSeconds != domain.Tags.WatchdogTimeoutSeconds)
+        {
+            throw Refusal.Conflict(
+                $"the pool's timeouts were changed to {now.IoTimeoutSeconds} s and {now.WatchdogTimeoutSeconds} s (io, watchdog); this node counts with {domain.Tags.IoTimeoutSeconds} s and {domain.Tags.WatchdogTimeoutSeconds} s. Start it again, and every other node with it.");
+        }
+    }
+
     async Task RefuseSecondNameAsync()
     {
         foreach (var record in known.Select(pair => pair.Newest).OfType<HostRecord>())
@@ -185,6 +280,10 @@ sealed class Membership(
     async Task<bool> HoldsAsync(HostRecord record) =>
         await LeaseOfAsync(record.Host) is { Timestamp: not 0 } lease && lease.OwnerGeneration == record.Generation;
 
+    /// <summary>Nobody has renewed, given back or taken this host id since we saw it like this.</summary>
+    public async Task<bool> IsStillAsync(HostView seen) =>
+        await LeaseOfAsync(seen.Id) is { } now && (now.OwnerGeneration, now.Timestamp) == (seen.Generation, seen.Timestamp);
+
     /// <summary>What stands in a host id's sector; null when it cannot be believed.</summary>
     async Task<LeaderRecord?> LeaseOfAsync(int hostId)
     {
@@ -199,7 +298,16 @@ sealed class Membership(
     TimeSpan? WatchdogTimeoutOf(int hostId, ulong generation) =>
         RecordOf(hostId, generation) is { } record ? TimeSpan.FromSeconds(record.WatchdogTimeoutSeconds) : null;
 
+    /// <summary>What this machine wanted in its last life under this host id; another machine's wishes are not ours.</summary>
+    void RememberWishes()
+    {
+        if (known[identity.HostId - 1].Newest is { } last && last.MachineId == identity.MachineId)
+        {
+            wishes = new HostWishes(last.Preference, last.Maintenance);
+        }
+    }
+
     HostRecord Describe(ulong sequence) => new(
         domain.Superblock.Pool, identity.HostId, Generation, sequence, identity.MachineId, identity.BootId, identity.Name, identity.Url, identity.Build,
-        WatchdogKind.None, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds);
+        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds, wishes.Preference, wishes.Maintenance);
 }

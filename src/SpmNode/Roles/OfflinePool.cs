@@ -126,7 +126,7 @@ sealed class OfflinePool : IPoolVerbs
             {
                 throw NotAcquired(acquired, membership);
             }
-            var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), FenceMargin);
+            var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), FenceMargin, ports.BootClock, membership.ConfirmAsync);
             switch (await SpmTerm.BeginAsync(domain, fence, ports.WallClock, membership.Identity.Name, new PoolCounters()))
             {
                 case TermStart.Begun begun:

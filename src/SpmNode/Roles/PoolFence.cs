@@ -1,3 +1,4 @@
+using OvirtSpm.Leases;
 using OvirtSpm.LvmMetadata;
 
 namespace OvirtSpm.Node.Roles;
@@ -6,9 +7,15 @@ namespace OvirtSpm.Node.Roles;
 /// <remarks>
 /// The deadline is read at the moment of asking, on a clock that counts suspend; closing is one-way.
 /// The margin covers the cost of getting from the question to the device.
+/// Whoever asks in order to write is inside meanwhile: a closed fence is final only when everybody has left.
 /// </remarks>
-public sealed class PoolFence(ulong epoch, Func<TimeSpan, bool> deadlineHolds, TimeSpan margin) : IWriteGuard
+/// <param name="confirm">R25: what the disk says of the lease now.</param>
+public sealed class PoolFence(
+    ulong epoch, Func<TimeSpan, bool> deadlineHolds, TimeSpan margin, TimeProvider clock, Func<ValueTask<ConfirmOutcome>>? confirm = null) : IWriteGuard
 {
+    readonly Dictionary<long, long> inside = [];
+    TaskCompletionSource? left;
+    long entries;
     volatile string? closedBecause;
 
     public ulong Epoch { get; } = epoch;
@@ -20,4 +27,67 @@ public sealed class PoolFence(ulong epoch, Func<TimeSpan, bool> deadlineHolds, T
     public bool MayWrite() => closedBecause is null && deadlineHolds(margin);
 
     public void Close(string why) => Interlocked.CompareExchange(ref closedBecause, why, null);
+
+    public async ValueTask<string?> ConfirmAsync()
+    {
+        switch (confirm is null ? ConfirmOutcome.Ours : await confirm())
+        {
+            case ConfirmOutcome.NotOurs:
+                Close("the SPM lease or the host id on the disk is not this host's any more");
+                return closedBecause;
+            case ConfirmOutcome.Unknown:
+                return "the SPM lease could not be read again; nothing was changed";
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>Before asking <see cref="MayWrite"/> in order to write; disposed when the write has returned.</summary>
+    public Entry Enter()
+    {
+        lock (inside)
+        {
+            inside.Add(++entries, clock.GetTimestamp());
+            return new Entry(this, entries);
+        }
+    }
+
+    /// <summary>R27: how long the one who is inside longest has been there; zero when nobody is.</summary>
+    public TimeSpan InsideFor
+    {
+        get
+        {
+            lock (inside)
+            {
+                return inside.Count == 0 ? TimeSpan.Zero : clock.GetElapsedTime(inside.Values.Min());
+            }
+        }
+    }
+
+    /// <summary>Completes when nobody is inside.</summary>
+    public Task WhenLeftAsync()
+    {
+        lock (inside)
+        {
+            return inside.Count == 0 ? Task.CompletedTask : (left ??= new TaskCompletionSource()).Task;
+        }
+    }
+
+    void Leave(long entry)
+    {
+        TaskCompletionSource? waiting = null;
+        lock (inside)
+        {
+            if (inside.Remove(entry) && inside.Count == 0)
+            {
+                (waiting, left) = (left, null);
+            }
+        }
+        waiting?.SetResult();
+    }
+
+    public readonly struct Entry(PoolFence fence, long number) : IDisposable
+    {
+        public void Dispose() => fence.Leave(number);
+    }
 }

@@ -17,7 +17,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
     /// <summary>The group as it is now; a writer at work is waited out by reading again.</summary>
     public static async Task<DomainView> ViewAsync(PoolDomain domain)
     {
-        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.NewestSeen);
+        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
         if (read.Group is not { } group)
         {
             throw Refusal.Damaged($"{domain.Lun.Path}: the volume group cannot be read: {read.Problem}");
@@ -31,7 +31,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
             // R23: the windows of this process point to where the special volumes were.
             throw Refusal.Damaged($"{domain.Lun.Path}: {moved}. Stop this node and look with 'spm domain check --lun'.");
         }
-        domain.Saw(group);
+        domain.Seen.Saw(group);
         return await DomainView.ReadAsync(domain, group);
     }
 

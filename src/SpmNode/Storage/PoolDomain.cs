@@ -19,11 +19,10 @@ sealed class PoolDomain
     public const string SpmResource = "SDM";
 
     readonly Dictionary<string, (long Offset, long Length)> places;
-    MetadataVersion newestSeen;
 
     PoolDomain(ILun lun, VolumeGroup group, Guid uuid, PoolTags tags, Dictionary<string, (long, long)> places)
     {
-        (Lun, Group, Uuid, Tags, this.places, newestSeen) = (lun, group, uuid, tags, places, group.Version);
+        (Lun, Group, Uuid, Tags, this.places, Seen) = (lun, group, uuid, tags, places, new SeenMetadata(group));
         Geometry = LeaseGeometry.For(lun.SectorSize, (int)DomainLimits.AlignmentBytes);
         Ids = Window(SpecialVolumes.Ids);
         Leases = Window(SpecialVolumes.Leases);
@@ -112,25 +111,8 @@ sealed class PoolDomain
         return domain;
     }
 
-    /// <summary>R5: the newest metadata this process has seen; nothing older is believed any more.</summary>
-    public MetadataVersion NewestSeen
-    {
-        get
-        {
-            lock (places)
-            {
-                return newestSeen;
-            }
-        }
-    }
-
-    public void Saw(VolumeGroup group)
-    {
-        lock (places)
-        {
-            newestSeen = group.Version > newestSeen ? group.Version : newestSeen;
-        }
-    }
+    /// <summary>What this process has seen of the metadata.</summary>
+    public SeenMetadata Seen { get; }
 
     /// <summary>R23: null while every special volume lies where it lay when the domain was opened.</summary>
     public string? MovedSince(VolumeGroup now)

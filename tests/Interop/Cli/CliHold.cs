@@ -11,6 +11,9 @@ static class CliHold
     /// A shell with a child in its group, and one in a session of its own that says so itself.
     public const string Family = "setsid sh -c 'echo escaped $$; exec sleep 300' & sleep 300 & echo child $!; echo shell $$; wait";
 
+    /// The one in a session of its own hides its origin, too: nobody can find it.
+    public const string FamilyThatHides = "env -u SPM_LEASE_HOLD " + Family;
+
     public static async Task<Dictionary<string, int>> FamilyAsync(Process hold)
     {
         var family = new Dictionary<string, int>();

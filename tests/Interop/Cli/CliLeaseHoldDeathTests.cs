@@ -10,7 +10,7 @@ public sealed class CliLeaseHoldDeathTests
     public async Task A_hold_that_is_killed_takes_its_command_along_and_what_escaped_keeps_the_lease()
     {
         using var lun = await WithLeaseAsync();
-        using var hold = Start(lun, "sh", "-c", Family);
+        using var hold = Start(lun, "sh", "-c", FamilyThatHides);
         var family = await FamilyAsync(hold);
         hold.Kill();
         await hold.WaitForExitAsync();
@@ -34,10 +34,9 @@ public sealed class CliLeaseHoldDeathTests
         using var hold = Start(lun, "sh", "-c", Family);
         var family = await FamilyAsync(hold);
         Assert.True(ProcessIdentity.Of(hold.Id)!.Value.Signal(SigStop));
-        var rival = await RunAsync(lun, ["--wait", "60"], "sh", "-c", $"readlink /proc/{family["child"]}/exe /proc/{hold.Id}/exe /proc/{family["shell"]}/exe; echo mine");
+        var rival = await RunAsync(lun, ["--wait", "60"], "sh", "-c", $"readlink /proc/{family["child"]}/exe /proc/{hold.Id}/exe /proc/{family["shell"]}/exe /proc/{family["escaped"]}/exe; echo mine");
         Assert.Equal((0, "mine\n"), (rival.ExitCode, rival.Output));
         await hold.WaitForExitAsync();
         Assert.Equal(137, hold.ExitCode);
-        ProcessIdentity.Of(family["escaped"])?.Signal(Native.SIGKILL);
     }
 }

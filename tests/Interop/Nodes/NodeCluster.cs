@@ -24,12 +24,15 @@ sealed class NodeCluster : IAsyncDisposable
 
     public string Domain { get; private set; } = "";
 
+    public bool KillTimer { get; private init; }
+
     public static string Program => Path.Combine(AppContext.BaseDirectory, "spm");
 
-    public static async Task<NodeCluster> CreateAsync(long lunBytes = 24L << 30, string extent = "128M")
+    /// <param name="killTimer">False: the kernel does not kill an SPM at its deadline, so that a test sees it wake.</param>
+    public static async Task<NodeCluster> CreateAsync(long lunBytes = 24L << 30, string extent = "128M", bool killTimer = true)
     {
         DemoTools.Need("qemu-img", "setpriv");
-        var cluster = new NodeCluster();
+        var cluster = new NodeCluster { KillTimer = killTimer };
         try
         {
             await using (var file = new FileStream(cluster.Lun, FileMode.CreateNew))
@@ -88,6 +91,20 @@ sealed class NodeCluster : IAsyncDisposable
         return leader!;
     }
 
+    /// <summary>Every node has seen every other one renew, and knows where it answers: one renewal interval after the last joined.</summary>
+    public static Task AcquaintedAsync(IReadOnlyList<TestNode> nodes) => WaitAsync(TimeSpan.FromSeconds(20), "every node knows every other", async () =>
+    {
+        foreach (var node in nodes)
+        {
+            var seen = await node.Client.HostsAsync();
+            if (!nodes.All(other => seen.Any(host => host.HostId == other.HostId && host.Url == other.Url && host.State == "live")))
+            {
+                return false;
+            }
+        }
+        return true;
+    });
+
     /// <summary>Asks a running process again and again: there is no event to wait for between processes.</summary>
     public static async Task<TimeSpan> WaitAsync(TimeSpan patience, string what, Func<Task<bool>> holds)
     {
@@ -144,7 +161,7 @@ sealed class NodeCluster : IAsyncDisposable
     string Configuration(int hostId)
     {
         var path = run.At($"{hostId}.json");
-        File.WriteAllText(path, JsonSerializer.Serialize(new { RunDirectory = StateOf(hostId) }));
+        File.WriteAllText(path, JsonSerializer.Serialize(new { RunDirectory = StateOf(hostId), KillTimer }));
         return path;
     }
 }

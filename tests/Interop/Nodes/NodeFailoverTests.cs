@@ -85,7 +85,7 @@ public sealed class NodeFailoverTests
     [Fact]
     public async Task A_former_SPM_that_stood_still_acknowledges_nothing_and_comes_back_as_a_follower()
     {
-        await using var cluster = await NodeCluster.CreateAsync(extent: "8M");
+        await using var cluster = await NodeCluster.CreateAsync(extent: "8M", killTimer: false);
         var nodes = await cluster.StartAsync(1, 2);
         var former = await NodeCluster.LeaderAsync(nodes, TimeSpan.FromSeconds(20));
         var other = nodes.Single(node => node != former);

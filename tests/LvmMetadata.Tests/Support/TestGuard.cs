@@ -9,5 +9,11 @@ public sealed class TestGuard(ulong epoch, int allowed = int.MaxValue) : IWriteG
 
     public ulong Epoch => epoch;
 
-    public bool MayWrite() => ++Asked <= allowed;
+    public Action? Asks { get; init; }
+
+    public bool MayWrite()
+    {
+        Asks?.Invoke();
+        return ++Asked <= allowed;
+    }
 }

@@ -78,7 +78,7 @@ public class PoolScenarioTests(ITestOutputHelper output)
     public void An_SPM_that_falls_asleep_between_its_last_look_and_its_header_writes_none(ulong seed)
     {
         var world = new PoolWorld(3, seed);
-        new PoolClient(world, volumes: 4).Begin();
+        new PoolClient(world, volumes: 30).Begin();
         world.RunUntil(w => w.Acknowledgements > 20, Minute, "the first extends");
         PoolHost? sleeper = null;
         world.BeforeHeaders = host => (sleeper = host).Freeze();

@@ -55,6 +55,9 @@ internal sealed class PoolWorld : SimWorld
 
     public PoolHost? Leader => Hosts.FirstOrDefault(host => host.Verbs is not null);
 
+    /// <summary>A header or a text of the volume group.</summary>
+    public bool IsMetadata(long offset) => areas.Any(area => offset >= area.Start && offset < area.End);
+
     /// <summary>What our reader chooses now.</summary>
     public VolumeGroup Group => Read().Group!;
 

@@ -83,7 +83,7 @@ public class HoldSupervisionTests
         {
             await run.PassAsync(2.5);
             run.Lease.Renew();
-            Assert.InRange(run.Command.KilledIn.TotalSeconds, 4.4, 7.5);
+            Assert.InRange((run.Command.KilledAt - run.Clock.GetElapsedTime(0)).TotalSeconds, 4.4, 7.5);
         }
         Assert.Equal("", run.Command.Done);
     }
@@ -147,6 +147,7 @@ public class HoldSupervisionTests
         public ulong Version => 1;
         public TimeSpan IoTimeout => TimeSpan.FromSeconds(1);
         public TimeSpan Margin => Gone.Task.IsCompleted ? TimeSpan.MinValue : expires - clock.GetElapsedTime(0);
+        public TimeSpan ExpiresAt => expires;
         public Task<string> Lost => Gone.Task;
 
         public void Renew() => expires = clock.GetElapsedTime(0) + TimeSpan.FromSeconds(8);
@@ -158,7 +159,7 @@ public class HoldSupervisionTests
     {
         public TaskCompletionSource<int> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public string Done { get; private set; } = "";
-        public TimeSpan KilledIn { get; private set; }
+        public TimeSpan KilledAt { get; private set; }
         public Task<int> Exited => Ended.Task;
 
         public void Terminate() => Done += "term ";
@@ -169,6 +170,6 @@ public class HoldSupervisionTests
             Ended.TrySetResult(137);
         }
 
-        public void EndUnlessPutOff(TimeSpan after) => KilledIn = after;
+        public void EndUnlessPutOff(TimeSpan at) => KilledAt = at;
     }
 }

@@ -29,12 +29,13 @@ static class TestDomain
         return lun;
     }
 
-    public static async Task<TestTerm> LeadAsync(MemoryLun lun, ulong epoch = 2, Func<bool>? holds = null, int host = 1)
+    public static async Task<TestTerm> LeadAsync(
+        MemoryLun lun, ulong epoch = 2, Func<bool>? holds = null, int host = 1, TimeProvider? clock = null, Func<ConfirmOutcome>? confirm = null)
     {
         var domain = await PoolDomain.OpenAsync(lun);
-        var fence = new PoolFence(epoch, _ => holds?.Invoke() ?? true, TimeSpan.Zero);
+        var fence = new PoolFence(epoch, _ => holds?.Invoke() ?? true, TimeSpan.Zero, clock ?? TimeProvider.System, () => ValueTask.FromResult(confirm?.Invoke() ?? ConfirmOutcome.Ours));
         var counters = new PoolCounters();
-        var start = await SpmTerm.BeginAsync(domain, fence, TimeProvider.System, "test", counters);
+        var start = await SpmTerm.BeginAsync(domain, fence, clock ?? TimeProvider.System, "test", counters);
         var term = Assert.IsType<TermStart.Begun>(start).Term;
         return new TestTerm(lun, domain, term, counters, new ActivationMaps(domain, host, ThisMachine));
     }

@@ -1,0 +1,88 @@
+using OvirtSpm.Leases;
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Roles;
+
+/// <summary>What ends a term that does not end by itself: the process is killed, the machine is reset, the lease is not renewed.</summary>
+/// <remarks>
+/// R21: on guard from the moment the SPM lease is ours until the fence is closed, everybody who might still write has left, and every
+/// write has returned. Then the timer and the watchdog are disarmed, and the node and its guests' volumes live on.
+/// </remarks>
+/// <param name="stuckAfter">R27: one step of the pool's writer may take as long as a lease lasts; each of its I/Os may take T.</param>
+sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuckAfter, ILeaseObserver? inner = null) : ILeaseObserver
+{
+    /// <summary>Nothing kills or resets: for offline verbs and simulations.</summary>
+    public TermGuard(TimeSpan stuckAfter, ILeaseObserver? inner = null) : this(WatchdogKind.None, new NoWatchdog(), null, stuckAfter, inner)
+    {
+    }
+
+    readonly Lock gate = new();
+    readonly List<PoolFence> terms = [];
+
+    public WatchdogKind Kind => kind;
+
+    public IWatchdog Watchdog => watchdog;
+
+    /// <summary>R27: why the host id must not be renewed; null when it may.</summary>
+    public string? Objection()
+    {
+        lock (gate)
+        {
+            return terms.Any(fence => fence.InsideFor > stuckAfter)
+                ? $"the pool's writer has not moved for {stuckAfter.TotalSeconds:0} s, its storage does not answer; the SPM lease is let go"
+                : null;
+        }
+    }
+
+    /// <summary>Before anything is written under the lease.</summary>
+    /// <param name="expiresAt">The deadline of the host id.</param>
+    /// <returns>Why this term must not begin; null when all is armed.</returns>
+    public string? Begin(PoolFence fence, TimeSpan expiresAt)
+    {
+        lock (gate)
+        {
+            terms.Add(fence);
+            return Arm(expiresAt);
+        }
+    }
+
+    /// <summary>Off guard as soon as nothing can be written under this fence any more; until then renewals go on moving the deadline.</summary>
+    /// <param name="writesReturned">R8: completes when every write that was issued has returned.</param>
+    public async Task EndAsync(PoolFence fence, Func<Task> writesReturned)
+    {
+        // In this order: whoever is inside may still issue a write, whoever has left has issued it.
+        await fence.WhenLeftAsync();
+        await writesReturned();
+        lock (gate)
+        {
+            if (terms.Remove(fence) && terms.Count == 0)
+            {
+                killTimer?.Disarm();
+                watchdog.Disarm();
+            }
+        }
+    }
+
+    public void Renewed(TimeSpan took, TimeSpan marginBefore, TimeSpan expiresAt)
+    {
+        lock (gate)
+        {
+            if (terms.Count > 0)
+            {
+                Arm(expiresAt);
+            }
+        }
+        inner?.Renewed(took, marginBefore, expiresAt);
+    }
+
+    public void RenewalFailed(string why, TimeSpan margin) => inner?.RenewalFailed(why, margin);
+
+    public void Lost(LeaseLost lost) => inner?.Lost(lost);
+
+    string? Arm(TimeSpan expiresAt)
+    {
+        killTimer?.Arm(expiresAt);
+        return watchdog.Feed(expiresAt);
+    }
+}

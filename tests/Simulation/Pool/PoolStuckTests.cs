@@ -1,0 +1,54 @@
+namespace OvirtSpm.Simulation.Pool;
+
+/// <summary>R27: an SPM whose storage stops answering does not keep the pool from the others.</summary>
+public class PoolStuckTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    /// The lane of the leases goes on: every renewal succeeds, and without an objection the lease would be held for ever.
+    [Theory]
+    [InlineData(31)]
+    [InlineData(32)]
+    [InlineData(33)]
+    public void A_commit_that_never_returns_ends_the_renewals_and_another_leads_within_two_leases(ulong seed)
+    {
+        var world = new PoolWorld(3, seed);
+        new PoolClient(world, volumes: 30).Begin();
+        world.RunUntil(w => w.Acknowledgements > 20, Minute, "the first extends");
+        var old = world.Leader!;
+        var stuckAt = TimeSpan.Zero;
+        // A text is held for ever, which by R2 is all that is under way.
+        old.Path.NeverReturns = io =>
+        {
+            var isText = io.IsWrite && world.IsMetadata(io.Offset);
+            stuckAt = isText && stuckAt == TimeSpan.Zero ? world.Scheduler.Now : stuckAt;
+            return isText;
+        };
+        world.RunUntil(_ => stuckAt > TimeSpan.Zero, Minute, "a commit");
+        var limit = world.Domain.Timing.Expiry + world.Domain.Timing.FailoverBound;
+        world.RunUntil(w => w.Leader is { } now && now != old, limit, "another SPM");
+        output.WriteLine(FormattableString.Invariant($"stuck commit to the next SPM: {(world.Scheduler.Now - stuckAt).TotalSeconds:0.00} s, at most {limit.TotalSeconds} s"));
+        var before = world.Acknowledgements;
+        world.RunUntil(w => w.Acknowledgements > before + 20, Minute, "extends by the new SPM");
+        Assert.Null(old.Verbs);
+    }
+
+    /// Nothing at all answers: the role ends by the host's own clock, and what comes back much later acknowledges nothing.
+    [Theory]
+    [InlineData(41)]
+    [InlineData(42)]
+    [InlineData(43)]
+    public void When_no_I_O_answers_the_role_ends_at_the_deadline_and_nothing_is_acknowledged_after_it(ulong seed)
+    {
+        var world = new PoolWorld(3, seed);
+        new PoolClient(world, volumes: 30).Begin();
+        world.RunUntil(w => w.Acknowledgements > 20, Minute, "the first extends");
+        var old = world.Leader!;
+        old.Path.NeverReturns = _ => true;
+        world.RunUntil(_ => old.Verbs is null, world.Domain.Timing.Expiry, "the end of the role");
+        world.RunUntil(w => w.Leader is { } now && now != old, world.Domain.Timing.FailoverBound, "another SPM");
+        world.RunFor(Minute);
+        Assert.Null(old.Verbs);
+        Assert.NotEqual("Leading", old.Node!.Role.ToString());
+    }
+}
