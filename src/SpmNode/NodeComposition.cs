@@ -83,6 +83,8 @@ static class NodeComposition
         return node;
     }
 
+    public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
+
     static NodeReadings Read(HostNode node)
     {
         var term = node.SpmRole?.Term;

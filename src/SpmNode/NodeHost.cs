@@ -27,6 +27,7 @@ static class NodeHost
         Log($"node '{options.Name}' of domain {domain.Uuid}, API at {url}");
         Log("watchdog: none (unsafe): one host acknowledges changes at any moment, but a write already queued when this host hangs may land late");
         _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
+        _ = NodeComposition.WarmUpTakeoverAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
         try
         {

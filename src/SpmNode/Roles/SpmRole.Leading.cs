@@ -23,8 +23,8 @@ sealed partial class SpmRole
         {
             return (0, false);
         }
-        membership.Guard.Begin(fence, deadline);
         Departure? leaving = null;
+        membership.Guard.Begin(fence, deadline);
         try
         {
             var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
