@@ -120,13 +120,18 @@ public class ResourceLeaseTests
     }
 
     [Fact]
-    public async Task An_older_grant_of_ours_written_back_by_a_stalled_rival_is_put_right()
+    public async Task An_older_grant_written_back_by_a_stalled_rival_is_put_right()
     {
         var (pool, _, lease) = await JoinedAsync();
         await lease.AcquireAsync(new(MinimumVersion: 8), CancellationToken.None);
         pool.Edit(LeaderKind.Resource, Pool.MiB, leader => leader with { LeaseVersion = 3, WriteId = 5 });
         Assert.Equal(ConfirmOutcome.Restored, await lease.ConfirmAsync());
         Assert.Equal(9ul, (await lease.PeekAsync()).LeaseVersion);
+
+        // That of another host, given back: its write was under way when we took the resource.
+        pool.Edit(LeaderKind.Resource, Pool.MiB, leader => leader with { LeaseVersion = 8, OwnerId = 5, Timestamp = 0, WriteId = 5 });
+        Assert.Equal(ConfirmOutcome.Restored, await lease.ConfirmAsync());
+        Assert.Equal((1, 9ul, false), ((await lease.PeekAsync()).OwnerId, (await lease.PeekAsync()).LeaseVersion, (await lease.PeekAsync()).IsFree));
         pool.Edit(LeaderKind.Resource, Pool.MiB, leader => leader with { OwnerId = 5 });
         Assert.Equal(ConfirmOutcome.NotOurs, await lease.ConfirmAsync());
     }
@@ -234,6 +239,7 @@ public class ResourceLeaseTests
         await lease.AcquireAsync(new(MinimumVersion: 8), CancellationToken.None);
         await ResourceFormat.InitialiseAsync(pool.Area, Pool.MiB, LeaseGeometry.For(512, Pool.MiB), "LS", "SDM", 16);
         pool.Area.Log.Clear();
+        Assert.Equal(ConfirmOutcome.NotOurs, await lease.ConfirmAsync());
         Assert.IsType<ReleaseOutcome.LeaderChanged>(await lease.ReleaseAsync());
         Assert.DoesNotContain(pool.Area.Log, io => io.Write);
     }

@@ -57,8 +57,13 @@ public sealed partial class ResourceLease
         }
 
         var stale = error == RecordError.None && leader!.LeaseVersion < ours.Leader.LeaseVersion;
-        if (error != RecordError.None || leader is null || leader.LeaseVersion > ours.Leader.LeaseVersion
-            || (stale ? !await OwnVoteStandsAsync(ours) : !NamesUs(leader, ours)))
+        var stands = stale ? await OwnVoteStandsAsync(ours) : leader is not null && NamesUs(leader, ours);
+        if (stands is null)
+        {
+            return IoFailed("our vote could not be read");
+        }
+
+        if (error != RecordError.None || leader is null || leader.LeaseVersion > ours.Leader.LeaseVersion || stands is false)
         {
             Volatile.Write(ref held, null);
             return new ReleaseOutcome.LeaderChanged($"the leader of '{resource}' is not the one we committed "
@@ -95,17 +100,18 @@ public sealed partial class ResourceLease
     }
 
     /// <summary>Our vote still says that we hold it: then a leader in a lower version is an old one, and not that of a resource made anew.</summary>
-    private async ValueTask<bool> OwnVoteStandsAsync(Holding ours)
+    /// <returns>Null when it cannot be read.</returns>
+    private async ValueTask<bool?> OwnVoteStandsAsync(Holding ours)
     {
         var sector = new byte[geometry.SectorSize];
-        return await io.ReadAsync(offset + geometry.VoteOffset(keeper.HostId), sector, keeper.Timing.IoTimeout) is null
-            && BallotBlock.TryParse(sector, out var vote) == RecordError.None && vote == ours.Vote;
+        var failure = await io.ReadAsync(offset + geometry.VoteOffset(keeper.HostId), sector, keeper.Timing.IoTimeout);
+        return failure is not null ? null : BallotBlock.TryParse(sector, out var vote) == RecordError.None && vote == ours.Vote;
     }
 
     /// <summary>Reads the leader again. R27: a lower version of ours under a valid deadline is put right.</summary>
     /// <remarks>
-    /// A rival that decided an earlier grant of ours and then stalled may write it back over the present one: nothing of it is wrong but
-    /// the version, and the next version would then be counted from the wrong number.
+    /// Whoever decided or gave back an earlier grant, of us or of another host, and then stalled may write that leader over the present one.
+    /// The votes still say who owns it, but others see it as free, or wait for the wrong owner, and count versions from the wrong number.
     /// </remarks>
     /// <exception cref="InvalidOperationException">Another call on this lease is running.</exception>
     public async ValueTask<ConfirmOutcome> ConfirmAsync()
@@ -122,14 +128,22 @@ public sealed partial class ResourceLease
             return ConfirmOutcome.Unknown;
         }
 
-        if (error != RecordError.None || leader is null || !NamesUs(leader, ours) || leader.Timestamp == 0 || leader.LeaseVersion > ours.Leader.LeaseVersion)
+        if (error != RecordError.None || leader is null || leader.LeaseVersion > ours.Leader.LeaseVersion)
         {
             return ConfirmOutcome.NotOurs;
         }
 
         if (leader.LeaseVersion == ours.Leader.LeaseVersion)
         {
-            return StillUs(ours) ? ConfirmOutcome.Ours : ConfirmOutcome.NotOurs;
+            return NamesUs(leader, ours) && leader.Timestamp != 0 && StillUs(ours) ? ConfirmOutcome.Ours : ConfirmOutcome.NotOurs;
+        }
+
+        switch (await OwnVoteStandsAsync(ours))
+        {
+            case null:
+                return ConfirmOutcome.Unknown;
+            case false:
+                return ConfirmOutcome.NotOurs;
         }
 
         if (await EarlierWritesAsync() is not null || !StillUs(ours))
