@@ -9,9 +9,9 @@ public sealed class NoWatchdog : IWatchdog
 
     public bool IsArmed => false;
 
-    public void Feed(TimeSpan expiresAt)
-    {
-    }
+    public string? Prepare(LeaseTiming timing) => null;
+
+    public string? Feed(TimeSpan expiresAt) => null;
 
     public void Disarm()
     {

@@ -76,6 +76,11 @@ sealed class HostNode(
     public async Task RunAsync(Action joined, CancellationToken stop)
     {
         await LockHostIdAsync(stop);
+        // R21: every write of a former life has returned, so what it left armed may be disarmed; and one that does not fit is refused here.
+        if (membership.Guard.Watchdog.Prepare(domain.Timing) is { } unfit)
+        {
+            throw Refusal.Conflict(unfit);
+        }
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
         var first = true;

@@ -11,6 +11,7 @@ using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Node;
@@ -42,7 +43,8 @@ static class NodeComposition
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
         var health = new HostHealth(domain.Timing, BootClock, new LeaseMetrics(metrics));
-        var guard = new TermGuard(new NoWatchdog(), options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
+        var (kind, watchdog) = Watchdog(options, domain, log);
+        var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
         var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
@@ -85,6 +87,13 @@ static class NodeComposition
 
     public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
 
+    static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
+    {
+        "none" => (WatchdogKind.None, new NoWatchdog()),
+        "wdmd" => (WatchdogKind.Wdmd, new WdmdWatchdog(WdmdWatchdog.DefaultSocket, $"spm {domain.Uuid} {options.HostId}", BootClock, log)),
+        var path => (WatchdogKind.Device, new DeviceWatchdog(new WatchdogFile(path), BootClock, log)),
+    };
+
     static NodeReadings Read(HostNode node)
     {
         var term = node.SpmRole?.Term;
@@ -94,7 +103,7 @@ static class NodeComposition
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
             group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), WatchdogUnsafe: true);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
     }
 
     static OfflinePorts OfflinePorts()

@@ -16,6 +16,7 @@ static class NodeHost
         using var twin = LockState(options.State);
         using var lun = NodeComposition.OpenLun(options.Lun!, readOnly: false, options.SectorSize);
         var domain = await PoolDomain.OpenAsync(lun);
+        RefuseOtherTimeouts(options, domain);
         using var listener = Listen(options.Listen);
         var url = options.AdvertiseUrl ?? $"http://{listener.LocalEndPoint}";
         using var metrics = new NodeMetrics();
@@ -25,7 +26,9 @@ static class NodeHost
         await app.StartAsync(CancellationToken.None);
         WriteUrl(options.State, url);
         Log($"node '{options.Name}' of domain {domain.Uuid}, API at {url}");
-        Log("watchdog: none (unsafe): one host acknowledges changes at any moment, but a write already queued when this host hangs may land late");
+        Log(node.Membership.Guard.Watchdog.IsUnsafe
+            ? "watchdog: none (unsafe): one host acknowledges changes at any moment, but a write already queued when this host hangs may land late"
+            : $"watchdog: {node.Membership.Guard.Watchdog.Name}, armed while this node is SPM; resets this machine within {domain.Timing.WatchdogTimeout.TotalSeconds:0} s of a deadline it cannot keep");
         _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
         _ = NodeComposition.WarmUpTakeoverAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
@@ -40,6 +43,17 @@ static class NodeHost
             File.Delete(Path.Combine(options.State, "url"));
         }
         return 0;
+    }
+
+    /// <summary>R19: a host that counts with other timeouts than its peers is dead to them while it writes.</summary>
+    static void RefuseOtherTimeouts(NodeOptions options, PoolDomain domain)
+    {
+        if ((options.IoTimeoutSeconds ?? domain.Tags.IoTimeoutSeconds) != domain.Tags.IoTimeoutSeconds
+            || (options.WatchdogTimeoutSeconds ?? domain.Tags.WatchdogTimeoutSeconds) != domain.Tags.WatchdogTimeoutSeconds)
+        {
+            throw Refusal.Conflict(
+                $"this node is configured for other timeouts than the pool has (io timeout {options.IoTimeoutSeconds} s, watchdog timeout {options.WatchdogTimeoutSeconds} s). Leave them out, or join another pool. The pool's:\n{domain.Timing.Explain()}");
+        }
     }
 
     /// <summary>R30: a twin process with the same state would look like this node to everybody.</summary>

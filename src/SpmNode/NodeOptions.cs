@@ -28,6 +28,15 @@ sealed class NodeOptions
     /// <summary>Where the sockets of active volumes are; <c>/run/spm</c>, or <c>run</c> in another state directory.</summary>
     public string? RunDirectory { get; set; }
 
+    /// <summary>R21: <c>none</c> (unsafe), <c>wdmd</c>, or the path of a watchdog device such as <c>/dev/watchdog</c>.</summary>
+    public string Watchdog { get; set; } = "none";
+
+    /// <summary>R19: when given, the io timeout that the pool must have.</summary>
+    public int? IoTimeoutSeconds { get; set; }
+
+    /// <summary>R19: when given, the watchdog timeout that the pool must have.</summary>
+    public int? WatchdogTimeoutSeconds { get; set; }
+
     /// <summary>R25: the kernel kills this process at the deadline of an SPM that did not end its term, also when it is stopped.</summary>
     public bool KillTimer { get; set; } = true;
 

@@ -27,7 +27,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
             node.Membership.Keeper?.Generation, term?.Fence.Epoch, Math.Round(Math.Max(margin, 0), 3),
             seen is { IsFree: false, OwnerId: > 0 } ? seen.OwnerId : null, record?.Name, record?.Url,
             term?.Worker.Current.Seqno, term is null ? null : term.Worker.Current.FreeExtents * term.Worker.Current.ExtentSizeBytes,
-            Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, "none (unsafe)", Domain.Timing.FailoverBound.TotalSeconds,
+            Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, node.Membership.Guard.Watchdog.Name, Domain.Timing.FailoverBound.TotalSeconds,
             node.Counters.Commits, node.Counters.Requests, node.Counters.StaleWrites,
             [.. node.Activator.Active.Select(Describe)], Warnings());
     }
@@ -127,7 +127,11 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     IReadOnlyList<string> Warnings()
     {
-        var warnings = new List<string> { "no watchdog: a write already queued when this host loses its lease may land late" };
+        var warnings = new List<string>();
+        if (node.Membership.Guard.Watchdog.IsUnsafe)
+        {
+            warnings.Add("no watchdog: a write already queued when this host loses its lease may land late");
+        }
         if (node.Counters.StaleWrites is > 0 and var stale)
         {
             warnings.Add($"{stale} stale metadata write(s) of a former SPM were found on the LUN and replaced from memory; a host hangs or its storage delays writes");

@@ -16,9 +16,10 @@ static class NodeSettings
     static readonly Option<string?> advertise = new("--advertise") { Description = "the URL other hosts are told" };
     static readonly Option<string?> state = new("--state") { Description = "directory for what must survive the process" };
     static readonly Option<int?> sectorSize = new("--sector-size") { Description = "for a file: 512 or 4096" };
+    static readonly Option<string?> watchdog = new("--watchdog") { Description = "none (unsafe), wdmd, or a device such as /dev/watchdog" };
     static readonly Option<double?> holdLimit = new("--hold-limit") { Description = "seconds a write behind the end of its volume waits for space" };
 
-    public static IReadOnlyList<Option> Options => [lun, hostId, name, listen, insecureListen, advertise, state, sectorSize, holdLimit];
+    public static IReadOnlyList<Option> Options => [lun, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, holdLimit];
 
     public static NodeOptions Read(ParseResult parsed, string? file)
     {
@@ -50,6 +51,7 @@ static class NodeSettings
             [nameof(NodeOptions.AdvertiseUrl)] = parsed.GetValue(advertise),
             [nameof(NodeOptions.State)] = parsed.GetValue(state),
             [nameof(NodeOptions.SectorSize)] = parsed.GetValue(sectorSize)?.ToString(),
+            [nameof(NodeOptions.Watchdog)] = parsed.GetValue(watchdog),
             [nameof(NodeOptions.HoldLimitSeconds)] = parsed.GetValue(holdLimit)?.ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
         return given.Where(pair => pair.Value is not null).ToDictionary();
@@ -68,6 +70,10 @@ static class NodeSettings
         if (options.HoldLimitSeconds is < 0 or > 110)
         {
             throw Refusal.Invalid($"a hold limit of {options.HoldLimitSeconds} s is refused: a guest's kernel gives up after 120 s; 20 is usual.");
+        }
+        if (options.Watchdog is not ("none" or "wdmd") && !Path.IsPathFullyQualified(options.Watchdog))
+        {
+            throw Refusal.Invalid($"'{options.Watchdog}' is no watchdog: give --watchdog none, wdmd, or the full path of a device such as /dev/watchdog.");
         }
         if (!System.Net.IPEndPoint.TryParse(options.Listen, out var endpoint))
         {

@@ -49,6 +49,7 @@ public sealed class NodeMetrics : IDisposable
         Gauge("spm_volumes", null, "Volumes in the pool.", now => now.Volumes);
         Gauge("spm_nbd_held_writes", null, "Guest writes waiting past the end of their volume.", now => now.HeldWrites);
         Gauge("spm_watchdog_unsafe", null, "1 without a watchdog: a write already queued may land after the deadline.", now => now.WatchdogUnsafe ? 1 : 0);
+        Gauge("spm_watchdog_armed", null, "1 while a watchdog resets this host unless it is fed: the SPM lease or a write under it is outstanding.", now => now.WatchdogArmed ? 1 : 0);
         meter.CreateObservableGauge("spm_role", ObserveRole, null, "1 for the role this node has, 0 for the others.");
     }
 

@@ -8,6 +8,7 @@ namespace OvirtSpm.Node.Dashboard;
 /// <param name="Volumes">Volumes in the pool; null while unknown.</param>
 /// <param name="HeldWrites">Guest writes now waiting past the end of their volume.</param>
 /// <param name="WatchdogUnsafe">True without a watchdog: a write already queued may then land after the deadline.</param>
+/// <param name="WatchdogArmed">A watchdog resets this host unless it is fed.</param>
 public sealed record NodeReadings(
     string Role,
     ulong Epoch,
@@ -15,4 +16,5 @@ public sealed record NodeReadings(
     long? FreeBytes,
     long? Volumes,
     long HeldWrites,
-    bool WatchdogUnsafe);
+    bool WatchdogUnsafe,
+    bool WatchdogArmed = false);

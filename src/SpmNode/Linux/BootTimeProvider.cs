@@ -12,10 +12,15 @@ public sealed class BootTimeProvider : TimeProvider
 
     public override long TimestampFrequency => 1_000_000_000;
 
-    public override unsafe long GetTimestamp()
+    public override long GetTimestamp() => Read(Libc.CLOCK_BOOTTIME);
+
+    /// <summary>What other daemons count on: it stops in suspend. Never for a deadline.</summary>
+    public static TimeSpan Monotonic() => TimeSpan.FromTicks(Read(Libc.CLOCK_MONOTONIC) / 100);
+
+    static unsafe long Read(int clock)
     {
         TimeSpec now;
-        if (Libc.clock_gettime(Libc.CLOCK_BOOTTIME, &now) != 0)
+        if (Libc.clock_gettime(clock, &now) != 0)
         {
             throw new PlatformNotSupportedException("This kernel has no CLOCK_BOOTTIME. A lease cannot be kept safely here; Linux 2.6.39 or newer is needed.");
         }

@@ -29,6 +29,15 @@ internal static unsafe partial class Libc
     public const nuint BLKZEROOUT = 0x127f;
     public const nuint BLKGETSIZE64 = 0x80081272;
 
+    public const nuint WDIOC_GETSUPPORT = 0x80285700;
+    public const nuint WDIOC_KEEPALIVE = 0x80045705;
+    public const nuint WDIOC_SETTIMEOUT = 0xC0045706;
+    public const nuint WDIOC_GETTIMEOUT = 0x80045707;
+    public const uint WDIOF_SETTIMEOUT = 0x80;
+    public const uint WDIOF_MAGICCLOSE = 0x100;
+    public const uint WDIOF_KEEPALIVEPING = 0x8000;
+
+    public const int CLOCK_MONOTONIC = 1;
     public const int CLOCK_BOOTTIME = 7;
     public const int TIMER_ABSTIME = 1;
     public const int SIGEV_SIGNAL = 0;
@@ -50,6 +59,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pread(int descriptor, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint write(int descriptor, byte* buffer, nuint count);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwrite(int descriptor, byte* buffer, nuint count, long offset);

@@ -51,6 +51,17 @@ internal struct SignalEvent
     [FieldOffset(12)] public int Notify;
 }
 
+/// <summary><c>struct watchdog_info</c>.</summary>
+/// <remarks><code>
+///  0 u32 options   4 u32 firmware version   8 32B identity   40 end
+/// </code>Source: linux/watchdog.h, checked by LibcAbiTests.</remarks>
+[StructLayout(LayoutKind.Explicit, Size = 40)]
+internal unsafe struct WatchdogInfo
+{
+    [FieldOffset(0)] public uint Options;
+    [FieldOffset(8)] public fixed byte Identity[32];
+}
+
 /// <summary>The fields of <c>struct statx</c> that are read here.</summary>
 /// <remarks><code>
 ///  0 u32 mask   28 u16 mode   40 u64 size   128 u32 rdev major   132 u32 rdev minor   256 end

@@ -2,7 +2,9 @@ using OvirtSpm.Leases;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.Leases.Resource;
+using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Roles;
@@ -20,7 +22,7 @@ sealed class Membership(
     public HostIdentity Identity => identity;
 
     /// <summary>What ends a term as SPM that does not end by itself.</summary>
-    public TermGuard Guard { get; } = guard ?? new TermGuard(new NoWatchdog(), killTimer: null, timing.Expiry, observer);
+    public TermGuard Guard { get; } = guard ?? new TermGuard(timing.Expiry, observer);
 
     public LeaseTiming Timing => timing;
 
@@ -46,6 +48,7 @@ sealed class Membership(
             throw Refusal.Conflict(
                 $"another process on this machine uses host id {identity.HostId} of this pool, or a write of an earlier one has not returned yet. Stop it, or give this node another host id.");
         }
+        await RefuseOtherTagsAsync();
         await RefreshRecordsAsync();
         await RefuseSecondNameAsync();
         // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
@@ -224,6 +227,22 @@ sealed class Membership(
         }
     }
 
+    /// <summary>R19: the timeouts in the tags may have been changed since this process read them; hosts that count differently do not mix.</summary>
+    async Task RefuseOtherTagsAsync()
+    {
+        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        if (read.Group is not { } group)
+        {
+            throw Refusal.Unavailable($"host id {identity.HostId} is not taken while the volume group cannot be read: {read.Problem}");
+        }
+        if (!PoolTags.TryParse(group.Tags, out var now, out _) || now.IoTimeoutSeconds != domain.Tags.IoTimeoutSeconds
+            || now.WatchdogTimeoutSeconds != domain.Tags.WatchdogTimeoutSeconds)
+        {
+            throw Refusal.Conflict(
+                $"the pool's timeouts were changed to {now.IoTimeoutSeconds} s and {now.WatchdogTimeoutSeconds} s (io, watchdog); this node counts with {domain.Tags.IoTimeoutSeconds} s and {domain.Tags.WatchdogTimeoutSeconds} s. Start it again, and every other node with it.");
+        }
+    }
+
     async Task RefuseSecondNameAsync()
     {
         foreach (var record in known.Select(pair => pair.Newest).OfType<HostRecord>())
@@ -268,6 +287,5 @@ sealed class Membership(
 
     HostRecord Describe(ulong sequence) => new(
         domain.Superblock.Pool, identity.HostId, Generation, sequence, identity.MachineId, identity.BootId, identity.Name, identity.Url, identity.Build,
-        WatchdogKind.None, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds,
-        wishes.Preference, wishes.Maintenance);
+        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds, wishes.Preference, wishes.Maintenance);
 }

@@ -24,9 +24,15 @@ sealed partial class SpmRole
             return (0, false);
         }
         Departure? leaving = null;
-        membership.Guard.Begin(fence, deadline);
+        var unguarded = membership.Guard.Begin(fence, deadline);
         try
         {
+            if (unguarded is not null)
+            {
+                // R21: others count on being told the truth about this host's watchdog.
+                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
+                return (0, true);
+            }
             var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
             // A takeover whose storage never answers must not outlast the host id: nobody would join again.
             if (await Task.WhenAny(beginning, lost) != beginning)

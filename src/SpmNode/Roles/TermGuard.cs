@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Leases.HostId;
+using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Roles;
 
@@ -9,10 +10,17 @@ namespace OvirtSpm.Node.Roles;
 /// write has returned. Then the timer and the watchdog are disarmed, and the node and its guests' volumes live on.
 /// </remarks>
 /// <param name="stuckAfter">R27: one step of the pool's writer may take as long as a lease lasts; each of its I/Os may take T.</param>
-sealed class TermGuard(IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuckAfter, ILeaseObserver? inner = null) : ILeaseObserver
+sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuckAfter, ILeaseObserver? inner = null) : ILeaseObserver
 {
+    /// <summary>Nothing kills or resets: for offline verbs and simulations.</summary>
+    public TermGuard(TimeSpan stuckAfter, ILeaseObserver? inner = null) : this(WatchdogKind.None, new NoWatchdog(), null, stuckAfter, inner)
+    {
+    }
+
     readonly Lock gate = new();
     readonly List<PoolFence> terms = [];
+
+    public WatchdogKind Kind => kind;
 
     public IWatchdog Watchdog => watchdog;
 
@@ -29,12 +37,13 @@ sealed class TermGuard(IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuck
 
     /// <summary>Before anything is written under the lease.</summary>
     /// <param name="expiresAt">The deadline of the host id.</param>
-    public void Begin(PoolFence fence, TimeSpan expiresAt)
+    /// <returns>Why this term must not begin; null when all is armed.</returns>
+    public string? Begin(PoolFence fence, TimeSpan expiresAt)
     {
         lock (gate)
         {
             terms.Add(fence);
-            Arm(expiresAt);
+            return Arm(expiresAt);
         }
     }
 
@@ -71,9 +80,9 @@ sealed class TermGuard(IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuck
 
     public void Lost(LeaseLost lost) => inner?.Lost(lost);
 
-    void Arm(TimeSpan expiresAt)
+    string? Arm(TimeSpan expiresAt)
     {
         killTimer?.Arm(expiresAt);
-        watchdog.Feed(expiresAt);
+        return watchdog.Feed(expiresAt);
     }
 }

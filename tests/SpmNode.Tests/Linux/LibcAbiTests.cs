@@ -16,6 +16,7 @@ public class LibcAbiTests
         #include <sys/uio.h>
         #include <sys/stat.h>
         #include <linux/fs.h>
+        #include <linux/watchdog.h>
         #define SAY(name, value) printf("%s %llu\n", name, (unsigned long long)(value))
         int main(void) {
             SAY("flock.size", sizeof(struct flock)); SAY("flock.type", offsetof(struct flock, l_type));
@@ -26,6 +27,12 @@ public class LibcAbiTests
             SAY("itimerspec.size", sizeof(struct itimerspec)); SAY("itimerspec.value", offsetof(struct itimerspec, it_value));
             SAY("sigevent.size", sizeof(struct sigevent)); SAY("sigevent.signal", offsetof(struct sigevent, sigev_signo));
             SAY("sigevent.notify", offsetof(struct sigevent, sigev_notify));
+            SAY("watchdog_info.size", sizeof(struct watchdog_info)); SAY("watchdog_info.options", offsetof(struct watchdog_info, options));
+            SAY("watchdog_info.identity", offsetof(struct watchdog_info, identity));
+            SAY("WDIOC_GETSUPPORT", WDIOC_GETSUPPORT); SAY("WDIOC_KEEPALIVE", WDIOC_KEEPALIVE);
+            SAY("WDIOC_SETTIMEOUT", WDIOC_SETTIMEOUT); SAY("WDIOC_GETTIMEOUT", WDIOC_GETTIMEOUT);
+            SAY("WDIOF_SETTIMEOUT", WDIOF_SETTIMEOUT); SAY("WDIOF_MAGICCLOSE", WDIOF_MAGICCLOSE); SAY("WDIOF_KEEPALIVEPING", WDIOF_KEEPALIVEPING);
+            SAY("CLOCK_MONOTONIC", CLOCK_MONOTONIC);
             SAY("SIGEV_SIGNAL", SIGEV_SIGNAL); SAY("SIGKILL", SIGKILL); SAY("TIMER_ABSTIME", TIMER_ABSTIME);
             SAY("statx.size", sizeof(struct statx)); SAY("statx.mode", offsetof(struct statx, stx_mode));
             SAY("statx.length", offsetof(struct statx, stx_size)); SAY("statx.major", offsetof(struct statx, stx_rdev_major));
@@ -68,6 +75,13 @@ public class LibcAbiTests
             ["sigevent.size"] = (ulong)Marshal.SizeOf<SignalEvent>(),
             ["sigevent.signal"] = At<SignalEvent>(nameof(SignalEvent.Signal)),
             ["sigevent.notify"] = At<SignalEvent>(nameof(SignalEvent.Notify)),
+            ["watchdog_info.size"] = (ulong)Marshal.SizeOf<WatchdogInfo>(),
+            ["watchdog_info.options"] = At<WatchdogInfo>(nameof(WatchdogInfo.Options)),
+            ["watchdog_info.identity"] = At<WatchdogInfo>(nameof(WatchdogInfo.Identity)),
+            ["WDIOC_GETSUPPORT"] = Libc.WDIOC_GETSUPPORT, ["WDIOC_KEEPALIVE"] = Libc.WDIOC_KEEPALIVE,
+            ["WDIOC_SETTIMEOUT"] = Libc.WDIOC_SETTIMEOUT, ["WDIOC_GETTIMEOUT"] = Libc.WDIOC_GETTIMEOUT,
+            ["WDIOF_SETTIMEOUT"] = Libc.WDIOF_SETTIMEOUT, ["WDIOF_MAGICCLOSE"] = Libc.WDIOF_MAGICCLOSE, ["WDIOF_KEEPALIVEPING"] = Libc.WDIOF_KEEPALIVEPING,
+            ["CLOCK_MONOTONIC"] = Libc.CLOCK_MONOTONIC,
             ["SIGEV_SIGNAL"] = Libc.SIGEV_SIGNAL, ["SIGKILL"] = Libc.SIGKILL, ["TIMER_ABSTIME"] = Libc.TIMER_ABSTIME,
             ["statx.size"] = (ulong)Marshal.SizeOf<FileStatus>(),
             ["statx.mode"] = At<FileStatus>(nameof(FileStatus.Mode)),

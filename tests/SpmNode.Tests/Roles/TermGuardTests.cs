@@ -1,6 +1,7 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Tests.Activation;
+using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Tests.Roles;
 
@@ -72,7 +73,7 @@ public sealed class TermGuardTests
         Assert.Null(guard.Objection());
     }
 
-    TermGuard Guard() => new(recorder, recorder, Expiry);
+    TermGuard Guard() => new(WatchdogKind.Device, recorder, recorder, Expiry);
 
     PoolFence Fence() => new(2, _ => true, TimeSpan.Zero, clock);
 
@@ -88,7 +89,13 @@ public sealed class TermGuardTests
 
         public bool IsArmed => false;
 
-        public void Feed(TimeSpan expiresAt) => Calls.Add($"feed until {expiresAt.TotalSeconds}");
+        public string? Prepare(LeaseTiming timing) => null;
+
+        public string? Feed(TimeSpan expiresAt)
+        {
+            Calls.Add($"feed until {expiresAt.TotalSeconds}");
+            return null;
+        }
 
         public void Arm(TimeSpan at) => Calls.Add($"kill at {at.TotalSeconds}");
 
