@@ -16,6 +16,9 @@ sealed class HostNode(
 {
     static readonly TimeSpan RejoinPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>A hand-over takes a fifth of this.</summary>
+    static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(1);
+
     volatile SpmRole? role;
     PoolVerbs? verbs;
     SpmTerm? verbsOfTerm;
@@ -29,6 +32,19 @@ sealed class HostNode(
     public GuestService Guests => guests;
 
     public PoolCounters Counters => counters;
+
+    /// <summary>How hosts tell each other of a hand-over; without it every host finds out by looking.</summary>
+    public IPeerNotices? Peers { get; init; }
+
+    public HostHealth? Health { get; init; }
+
+    public void Log(string line) => log(line);
+
+    public long Timestamp => clock.GetTimestamp();
+
+    public TimeSpan ElapsedSince(long timestamp) => clock.GetElapsedTime(timestamp);
+
+    public Task DelayAsync(TimeSpan time) => Task.Delay(time, clock);
 
     public RoleName Role => role?.Role ?? RoleName.Joining;
 
@@ -105,7 +121,7 @@ sealed class HostNode(
             }
             catch (Refusal refusal)
             {
-                await membership.LeaveAsync();
+                await membership.LeaveServingAsync();
                 if (first)
                 {
                     throw;
@@ -114,6 +130,7 @@ sealed class HostNode(
                 await PauseAsync(RejoinPause, stop);
                 continue;
             }
+            await activator.DropUnmarkedAsync();
             if (first)
             {
                 joined();
@@ -144,7 +161,8 @@ sealed class HostNode(
     {
         using var renewing = new CancellationTokenSource();
         var lost = membership.Keeper!.RunAsync(renewing.Token);
-        role = new SpmRole(domain, membership, clock, counters, log);
+        var succession = Peers is { } peers ? new Succession(membership, peers, clock) : null;
+        role = new SpmRole(domain, membership, clock, counters, log, succession, Health);
         await role.RunAsync(lost, stop);
         if (lost.IsCompleted)
         {
@@ -161,6 +179,23 @@ sealed class HostNode(
 
     async Task PauseAsync(TimeSpan pause, CancellationToken stop) => await Task.WhenAny(Task.Delay(pause, clock, stop));
 
+    /// <summary>As <see cref="Leader"/>, but waits for the end of a hand-over: whoever asks then is sent to the next SPM instead of being refused.</summary>
+    public async Task<LeaderRoute> LeaderSoonAsync()
+    {
+        var started = clock.GetTimestamp();
+        while (true)
+        {
+            var look = role?.NextLook;
+            var route = Leader();
+            var left = HandOverPatience - clock.GetElapsedTime(started);
+            if (route is not LeaderRoute.Nobody { Soon: true } || look is null || left <= TimeSpan.Zero)
+            {
+                return route;
+            }
+            await Task.WhenAny(look, Task.Delay(left, clock));
+        }
+    }
+
     /// <summary>Where the SPM of now is, as far as the lease and the host records tell.</summary>
     public LeaderRoute Leader()
     {
@@ -170,11 +205,11 @@ sealed class HostNode(
         }
         if (role?.Leader is not { IsReadable: true } seen || seen.IsFree)
         {
-            return new LeaderRoute.Nobody("there is no SPM at the moment; one is being elected. Ask again in a few seconds.");
+            return new LeaderRoute.Nobody("there is no SPM at the moment; one is being elected. Ask again in a few seconds.", Soon: true);
         }
         if (seen.OwnerId == membership.Identity.HostId)
         {
-            return new LeaderRoute.Nobody("this node is taking the pool over or handing it over. Ask again in a moment.");
+            return new LeaderRoute.Nobody("this node is taking the pool over or handing it over. Ask again in a moment.", Soon: true);
         }
         if (membership.Keeper?.Hosts.Find(seen.OwnerId) is { State: HostState.Dead or HostState.Free })
         {

@@ -42,8 +42,9 @@ static class NodeComposition
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)
     {
         var identity = new HostIdentity(options.HostId, options.Name!, options.State, MachineId.Read(options.State), BootId.Read(), url, Build);
+        var health = new HostHealth(domain.Timing, BootClock, new LeaseMetrics(metrics));
         var (kind, watchdog) = Watchdog(options, domain, log);
-        var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, new LeaseMetrics(metrics));
+        var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
         var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
         var server = new UnixVolumeServer();
@@ -51,8 +52,9 @@ static class NodeComposition
         var sockets = SocketDirectory(options, domain);
         QemuImager.RemoveLeftovers(sockets);
         HostNode? node = null;
+        var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, new HttpClusterTransport(PeerTimeout), () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
@@ -61,7 +63,11 @@ static class NodeComposition
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
         var counters = new PoolCounters
         {
-            OnCommit = (requests, took) => metrics.Committed(took, requests),
+            OnCommit = (requests, took) =>
+            {
+                metrics.Committed(took, requests);
+                health.Committed(took);
+            },
             OnForeignWrite = () => metrics.ForeignWrites.Add(1),
             OnStaleWrite = found =>
             {
@@ -73,7 +79,7 @@ static class NodeComposition
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
         var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log);
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect);
         return node;

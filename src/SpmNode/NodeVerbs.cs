@@ -14,6 +14,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 {
     PoolDomain Domain => node.Domain;
 
+    public IHostVerbs Hosts { get; } = new HostVerbs(node);
+
     public StatusReply Status()
     {
         var seen = node.SpmRole?.Leader;
@@ -43,7 +45,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
                 var leads = leader is { IsFree: false } && leader.OwnerId == host.Id && leader.Generation == host.Generation;
                 return new HostReply(
                     host.Id, record?.Name ?? host.Name, host.State.ToString().ToLowerInvariant(), host.Generation, record?.Url,
-                    leads ? "spm" : "hsm", Math.Round(host.UnchangedFor.TotalSeconds, 1), record?.Watchdog.ToString().ToLowerInvariant(), record?.Build);
+                    leads ? "spm" : "hsm", Math.Round(host.UnchangedFor.TotalSeconds, 1), record?.Watchdog.ToString().ToLowerInvariant(), record?.Build,
+                    record?.Preference ?? 0, record?.Maintenance ?? false);
             }),
         ];
     }
@@ -97,7 +100,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         {
             return null;
         }
-        return node.Leader() switch
+        return await node.LeaderSoonAsync() switch
         {
             LeaderRoute.Here => null,
             LeaderRoute.There there => there.Url,

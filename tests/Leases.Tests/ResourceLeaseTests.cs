@@ -187,6 +187,43 @@ public class ResourceLeaseTests
         Assert.True((await lease.PeekAsync()).IsFree);
     }
 
+    [Fact]
+    public async Task A_release_whose_write_landed_although_it_failed_is_done_when_it_is_repeated()
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        pool.Area.FailedWritesLand = true;
+        var failed = false;
+        pool.Area.Fault = (write, offset) => write && offset == Pool.MiB && !failed && (failed = true) ? new IOException("no answer") : null;
+        Assert.IsType<ReleaseOutcome.IoFailed>(await lease.ReleaseAsync());
+        Assert.True((await lease.PeekAsync()).IsFree);
+        Assert.Equal(new ReleaseOutcome.Released(false), await lease.ReleaseAsync());
+    }
+
+    /// Seen with two daemons and two hosts of ours: one of them had written us in, and the other took it as soon as our vote said released.
+    [Fact]
+    public async Task A_release_that_somebody_takes_up_half_way_is_one()
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        var (other, otherLease) = pool.Host(2);
+        Assert.IsType<JoinOutcome.Joined>(await other.JoinAsync(CancellationToken.None));
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        pool.Edit(LeaderKind.Resource, Pool.MiB, leader => leader with { WriteId = 5, WriteGeneration = 1 });
+        var taken = false;
+        pool.Area.Fault = (write, offset) =>
+        {
+            if (!write && offset == Pool.MiB && !taken)
+            {
+                taken = true;
+                Assert.Equal(new AcquireOutcome.Acquired(2), otherLease.AcquireAsync(new(), CancellationToken.None).AsTask().GetAwaiter().GetResult());
+            }
+
+            return null;
+        };
+        Assert.Equal(new ReleaseOutcome.Released(ByVoteOnly: true), await lease.ReleaseAsync());
+        Assert.Equal((2, 2ul, false), ((await lease.PeekAsync()).OwnerId, otherLease.HeldVersion, (await lease.PeekAsync()).IsFree));
+    }
+
     /// R22. A rival wrote us in, so after half a release it is free for host 2, which votes for itself on version 2. If we skipped to 51,
     /// its votes would not count for us, and we would write ourselves over the owner it has become.
     [Fact]

@@ -28,11 +28,11 @@ internal sealed class SimBlockDevice(SimPath path, SimProcess process, long star
 
     public ValueTask FlushAsync() => path.Issue(new SimIo(process, false, startBytes, default, default));
 
-    private void Check(long offset, int length)
+    public void Check(long offset, long length)
     {
-        if (offset < 0 || length <= 0 || offset % SectorSize != 0 || length % SectorSize != 0 || offset + length > sizeBytes)
+        if (offset < 0 || length <= 0 || offset % SectorSize != 0 || length % SectorSize != 0 || offset > sizeBytes - length)
         {
-            throw new ArgumentException($"{length} bytes at {offset} are not whole sectors of {SectorSize} within {sizeBytes}");
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{length} bytes at {offset} are not whole sectors of {SectorSize} within {sizeBytes}");
         }
     }
 }

@@ -46,10 +46,22 @@ public sealed partial class ResourceLease
             return Retryable(ours, readFailure);
         }
 
-        if (error != RecordError.None || leader is null || !NamesUs(leader, ours) || leader.Timestamp == 0 || leader.LeaseVersion > ours.Leader.LeaseVersion)
+        if (error == RecordError.None && leader!.LeaseVersion > ours.Leader.LeaseVersion)
+        {
+            // A rival had written us in, so our marked vote alone made it free, and somebody has taken it since.
+            return new ReleaseOutcome.Released(ByVoteOnly: true);
+        }
+
+        if (error != RecordError.None || leader is null || !NamesUs(leader, ours))
         {
             return new ReleaseOutcome.LeaderChanged($"the leader of '{resource}' is not the one we committed "
                 + $"(version {ours.Leader.LeaseVersion}): {(leader is null ? error.Explain() : $"version {leader.LeaseVersion}, owner {leader.OwnerId}")}; it was left alone");
+        }
+
+        if (leader.Timestamp == 0 && leader.LeaseVersion == ours.Leader.LeaseVersion)
+        {
+            // An earlier release of ours got this far, although it was told that it had failed.
+            return new ReleaseOutcome.Released(ByVoteOnly: false);
         }
 
         if (leader.WriteId != (ulong)keeper.HostId && leader.LeaseVersion == ours.Leader.LeaseVersion)

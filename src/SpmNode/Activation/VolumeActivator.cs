@@ -163,6 +163,38 @@ sealed class VolumeActivator(
         }
     }
 
+    /// <summary>Stops serving what the LUN does not mark as ours any more: somebody confirmed this machine dead while it was not (R11).</summary>
+    /// <remarks>Its extents may be another volume's by now, or another host's to write.</remarks>
+    public async Task DropUnmarkedAsync()
+    {
+        await changing.WaitAsync();
+        try
+        {
+            if (active.IsEmpty)
+            {
+                return;
+            }
+            var own = await maps.ReadOwnAsync();
+            foreach (var there in active.Values.Where(there => own.UseOf(there.Slot) == SlotUse.Inactive))
+            {
+                log($"volume {there.Volume} is not marked active here any more (this host was confirmed dead): it is not served on");
+                await there.Served.DisposeAsync();
+                await there.Export.DeactivateAsync(DeactivationLimit);
+                active.TryRemove(there.Volume, out _);
+                maps.Release(there.Slot);
+            }
+        }
+        catch (IOException failed)
+        {
+            // Not knowing is no reason to take the disks from the guests.
+            log($"whether the volumes served here are still marked as such cannot be read: {failed.Message}");
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
     /// <param name="slot">The volume's, so that an entry is cleared, too, whose last write failed when an activation or a creation
     /// ended: nobody else could ever clear it while this node runs.</param>
     public async Task DeactivateAsync(Guid volume, int? slot = null)

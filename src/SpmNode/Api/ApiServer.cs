@@ -34,6 +34,7 @@ static class ApiServer
         MapReading(app, node);
         MapChanging(app, node);
         MapLocal(app, node);
+        MapHosts(app, node);
         return app;
     }
 
@@ -72,14 +73,40 @@ static class ApiServer
         app.MapDelete("/v1/guests/{name}", (string name) => node.ForgetGuestAsync(name));
     }
 
+    static void MapHosts(WebApplication app, INodeVerbs node)
+    {
+        app.MapPost("/v1/handover", (HandOverRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.Hosts.HandOverAsync(request)));
+        app.MapPost("/v1/handover/notice", (HandOverNotice notice) => node.Hosts.HearAsync(notice));
+        app.MapPost("/v1/hosts/{host}/wishes", async (string host, HostWishesRequest request, HttpRequest http) =>
+            await node.Hosts.RedirectToHostAsync(host) is { } there ? RedirectTo(there, http) : Results.Ok(await node.Hosts.WishAsync(request)));
+        app.MapPost("/v1/hosts/{host}/confirm-dead", (string host, ConfirmDeadRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.Hosts.ConfirmDeadAsync(host, request)));
+    }
+
     static async Task<IResult> AtLeaderAsync<T>(INodeVerbs node, HttpRequest http, Func<Task<T>> act, string? volumeActiveHere = null)
     {
         if (await node.RedirectToLeaderAsync(volumeActiveHere) is { } leader)
         {
-            return Results.Redirect(leader.TrimEnd('/') + http.Path + http.QueryString, permanent: false, preserveMethod: true);
+            return RedirectTo(leader, http);
         }
-        return Results.Ok(await act());
+        try
+        {
+            return Results.Ok(await act());
+        }
+        catch (Refusal refusal) when (refusal.Code == RefusalCode.NotLeader)
+        {
+            // Nothing was written: the role went to another host between the question and the answer. It answers instead.
+            if (await node.RedirectToLeaderAsync() is not { } next)
+            {
+                throw;
+            }
+            return RedirectTo(next, http);
+        }
     }
+
+    static IResult RedirectTo(string url, HttpRequest http) =>
+        Results.Redirect(url.TrimEnd('/') + http.Path + http.QueryString, permanent: false, preserveMethod: true);
 
     static async Task AnswerRefusalsAsync(HttpContext context, RequestDelegate next)
     {

@@ -3,6 +3,8 @@ namespace OvirtSpm.Node.Api;
 /// <summary>What a node answers for itself, beside the verbs of the pool.</summary>
 interface INodeVerbs : IPoolVerbs
 {
+    IHostVerbs Hosts { get; }
+
     StatusReply Status();
 
     Task<IReadOnlyList<HostReply>> HostsAsync();

@@ -31,7 +31,8 @@ public sealed record ActiveVolumeReply(
     string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds);
 
 public sealed record HostReply(
-    int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build);
+    int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build,
+    int Preference, bool Maintenance);
 
 public sealed record WatchGuestRequest(string Qmp, string? Name);
 

@@ -4,7 +4,7 @@ using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node.Cli;
 
-/// <summary><c>spm node</c>, <c>spm status</c>, <c>spm host list</c>.</summary>
+/// <summary><c>spm node</c>, <c>spm status</c>.</summary>
 static class NodeCommands
 {
     static readonly Option<string> url = CommonOptions.Url();
@@ -51,26 +51,6 @@ static class NodeCommands
             return 0;
         }));
         return command;
-    }
-
-    public static Command CreateHost()
-    {
-        var list = new Command("list", "The hosts of the pool as a node sees them.") { url, json };
-        list.SetAction(parsed => SpmCommand.GuardAsync(async () =>
-        {
-            await using var node = At(parsed);
-            var hosts = await node.HostsAsync();
-            if (parsed.GetValue(json))
-            {
-                Output.WriteJson(hosts);
-                return 0;
-            }
-            Output.WriteTable(
-                ["ID", "NAME", "ROLE", "STATE", "GENERATION", "UNCHANGED", "URL"],
-                hosts.Select(h => new[] { $"{h.HostId}", h.Name, h.Role, h.State, $"{h.Generation}", $"{h.SinceSeconds:0.0} s", h.Url ?? "" }));
-            return 0;
-        }));
-        return new Command("host", "Hosts of the pool.") { list };
     }
 
     static NodeClient At(ParseResult parsed) => new(

@@ -16,7 +16,7 @@ public static class SpmCommand
             LeaseVerbs.Create(),
             NodeCommands.CreateNode(),
             NodeCommands.CreateStatus(),
-            NodeCommands.CreateHost(),
+            HostCommands.Create(),
             GuestVerbs.Create(),
             DemoVerb.Create(),
             BenchVerbs.Create(),

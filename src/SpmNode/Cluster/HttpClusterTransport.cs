@@ -4,12 +4,16 @@ using OvirtSpm.Node.Api;
 namespace OvirtSpm.Node.Cluster;
 
 /// <summary>Asks the SPM over HTTP; connections are kept, so that an extend costs no handshake.</summary>
-sealed class HttpClusterTransport(TimeSpan timeout) : IClusterTransport, IAsyncDisposable
+sealed class HttpClusterTransport(TimeSpan timeout) : IClusterTransport, IPeerNotices, IAsyncDisposable
 {
     readonly ConcurrentDictionary<string, NodeClient> clients = [];
 
     public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop) =>
-        clients.GetOrAdd(url, address => new NodeClient(address, timeout)).ExtendVolumeAsync(volume.ToString(), request).WaitAsync(stop);
+        At(url).ExtendVolumeAsync(volume.ToString(), request).WaitAsync(stop);
+
+    public Task<HandOverNoticeReply> TellAsync(string url, HandOverNotice notice) => At(url).TellAsync(notice);
+
+    public Task<HandOverReply> AskForHandOverAsync(string url, HandOverRequest request) => At(url).HandOverAsync(request);
 
     public async ValueTask DisposeAsync()
     {
@@ -18,4 +22,6 @@ sealed class HttpClusterTransport(TimeSpan timeout) : IClusterTransport, IAsyncD
             await client.DisposeAsync();
         }
     }
+
+    NodeClient At(string url) => clients.GetOrAdd(url, address => new NodeClient(address, timeout));
 }

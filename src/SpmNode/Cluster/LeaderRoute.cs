@@ -10,5 +10,6 @@ abstract record LeaderRoute
     public sealed record There(int HostId, string Name, string Url) : LeaderRoute;
 
     /// <param name="Why">For people.</param>
-    public sealed record Nobody(string Why) : LeaderRoute;
+    /// <param name="Soon">The lease is on its way from one host to the next.</param>
+    public sealed record Nobody(string Why, bool Soon = false) : LeaderRoute;
 }

@@ -60,6 +60,16 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<GuestReply> WatchGuestAsync(WatchGuestRequest request) => SendAsync<GuestReply>(HttpMethod.Post, "v1/guests", request);
 
+    public Task<HandOverReply> HandOverAsync(HandOverRequest request) => SendAsync<HandOverReply>(HttpMethod.Post, "v1/handover", request);
+
+    public Task<HandOverNoticeReply> TellAsync(HandOverNotice notice) => SendAsync<HandOverNoticeReply>(HttpMethod.Post, "v1/handover/notice", notice);
+
+    public Task<HostWishesReply> WishAsync(string host, HostWishesRequest request) =>
+        SendAsync<HostWishesReply>(HttpMethod.Post, $"v1/hosts/{Uri.EscapeDataString(host)}/wishes", request);
+
+    public Task<ConfirmDeadReply> ConfirmDeadAsync(string host, ConfirmDeadRequest request) =>
+        SendAsync<ConfirmDeadReply>(HttpMethod.Post, $"v1/hosts/{Uri.EscapeDataString(host)}/confirm-dead", request);
+
     public ValueTask DisposeAsync()
     {
         http.Dispose();

@@ -15,6 +15,8 @@ sealed class Membership(
 {
     readonly HostRecordStore records = new(domain);
     volatile HostRecordPair[] known = [];
+    readonly SemaphoreSlim publishing = new(1);
+    HostWishes wishes;
     bool locked;
 
     public HostIdentity Identity => identity;
@@ -31,6 +33,9 @@ sealed class Membership(
 
     /// <summary>The SPM's lease under this host id; null before the first join. One object for the life of the process, like the keeper.</summary>
     public ResourceLease? SpmLease { get; private set; }
+
+    /// <summary>Should this host be SPM?</summary>
+    public HostWishes Wishes => wishes;
 
     public bool IsValid => Keeper is { } keeper && keeper.Deadline.Holds();
 
@@ -63,8 +68,8 @@ sealed class Membership(
             case JoinOutcome.IoFailed failed:
                 throw Refusal.Unavailable($"host id {identity.HostId} was not taken: {failed.Text}");
         }
-        await records.PublishAsync(Describe, identity.HostId);
-        await RefreshRecordsAsync();
+        RememberWishes();
+        await PublishAsync(wishes);
         try
         {
             // Two nodes that join at once see each other only now: whoever publishes second finds the first.
@@ -72,7 +77,7 @@ sealed class Membership(
         }
         catch (Refusal)
         {
-            await LeaveAsync();
+            await LeaveServingAsync();
             throw;
         }
     }
@@ -88,7 +93,7 @@ sealed class Membership(
             : leader;
     }
 
-    /// <summary>R8: gives the host id back once every write issued under it has returned.</summary>
+    /// <summary>R8: gives the host id back once every write issued under it has returned. The volumes are closed.</summary>
     public async Task LeaveAsync()
     {
         if (Keeper is { } keeper)
@@ -96,6 +101,57 @@ sealed class Membership(
             await domain.Lun.WhenAllWritesReturnedAsync();
             await keeper.LeaveAsync();
         }
+    }
+
+    /// <summary>Gives back a host id that was just taken and is not kept, while guests go on writing.</summary>
+    /// <remarks>
+    /// Their writes are covered by the activation map's entries, which stay (R11), not by the host id: waiting for a moment without one could
+    /// last for ever. Lease, record and metadata writes are waited for (R8), T at most; after that the host id is left to expire.
+    /// </remarks>
+    public async Task LeaveServingAsync()
+    {
+        if (Keeper is { } keeper)
+        {
+            var returned = domain.Lun.WhenControlWritesReturnedAsync();
+            await Task.WhenAny(returned, Task.Delay(timing.IoTimeout, bootClock));
+            if (returned.IsCompleted)
+            {
+                await keeper.LeaveAsync();
+            }
+        }
+    }
+
+    /// <summary>Changes what this host wants and says so on the LUN, where it outlives this process.</summary>
+    public async Task WishAsync(HostWishes wanted)
+    {
+        if (!IsValid)
+        {
+            // The record names the generation that holds the host id (R28); without one there is nothing to say.
+            throw Refusal.Unavailable("this node does not hold its host id now, so it cannot write its record. Ask again when it does.");
+        }
+        await PublishAsync(wanted);
+    }
+
+    async Task PublishAsync(HostWishes wanted)
+    {
+        // Two at once would write the same copy, and a torn write could then leave none.
+        await publishing.WaitAsync();
+        var before = wishes;
+        try
+        {
+            wishes = wanted;
+            await records.PublishAsync(Describe, identity.HostId);
+        }
+        catch
+        {
+            wishes = before;
+            throw;
+        }
+        finally
+        {
+            publishing.Release();
+        }
+        await RefreshRecordsAsync();
     }
 
     public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
@@ -113,6 +169,12 @@ sealed class Membership(
         var sector = domain.Lun.SectorSize;
         return locked = locked || domain.Lun.TryLock(SectorOffset(identity.HostId) + domain.IdsOffset, sector);
     }
+
+    /// <summary>R7 for another host id: holds off a node of this machine that would take it; says nothing of other machines.</summary>
+    /// <returns>False when a process of this machine has it.</returns>
+    public bool TryLockOther(int hostId) => domain.Lun.TryLock(SectorOffset(hostId) + domain.IdsOffset, domain.Lun.SectorSize);
+
+    public void UnlockOther(int hostId) => domain.Lun.Unlock(SectorOffset(hostId) + domain.IdsOffset, domain.Lun.SectorSize);
 
     /// <summary>Gives R7's lock back, for one that did not join after all.</summary>
     public void UnlockSector()
@@ -196,6 +258,10 @@ sealed class Membership(
     async Task<bool> HoldsAsync(HostRecord record) =>
         await LeaseOfAsync(record.Host) is { Timestamp: not 0 } lease && lease.OwnerGeneration == record.Generation;
 
+    /// <summary>Nobody has renewed, given back or taken this host id since we saw it like this.</summary>
+    public async Task<bool> IsStillAsync(HostView seen) =>
+        await LeaseOfAsync(seen.Id) is { } now && (now.OwnerGeneration, now.Timestamp) == (seen.Generation, seen.Timestamp);
+
     /// <summary>What stands in a host id's sector; null when it cannot be believed.</summary>
     async Task<LeaderRecord?> LeaseOfAsync(int hostId)
     {
@@ -210,7 +276,17 @@ sealed class Membership(
     TimeSpan? WatchdogTimeoutOf(int hostId, ulong generation) =>
         RecordOf(hostId, generation) is { } record ? TimeSpan.FromSeconds(record.WatchdogTimeoutSeconds) : null;
 
+    /// <summary>What this machine wanted in its last life under this host id; another machine's wishes are not ours.</summary>
+    void RememberWishes()
+    {
+        if (known[identity.HostId - 1].Newest is { } last && last.MachineId == identity.MachineId)
+        {
+            wishes = new HostWishes(last.Preference, last.Maintenance);
+        }
+    }
+
     HostRecord Describe(ulong sequence) => new(
         domain.Superblock.Pool, identity.HostId, Generation, sequence, identity.MachineId, identity.BootId, identity.Name, identity.Url, identity.Build,
-        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds);
+        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds,
+        wishes.Preference, wishes.Maintenance);
 }

@@ -1,5 +1,6 @@
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.Resource;
+using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
 
@@ -8,22 +9,25 @@ namespace OvirtSpm.Node.Roles;
 /// <summary>Follow, campaign, lead, hand over: one loop for as long as the host id is held.</summary>
 /// <remarks>
 /// The lease on the LUN is the only truth. A look at its leader costs two sectors; the owner's liveness comes from the table
-/// that every renewal fills.
+/// that every renewal fills. What hosts tell each other only makes them look earlier, or leave the lease to the one that is ready.
 /// </remarks>
-sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider clock, PoolCounters counters, Action<string> log)
+sealed partial class SpmRole(
+    PoolDomain domain, Membership membership, TimeProvider clock, PoolCounters counters, Action<string> log,
+    Succession? succession = null, HostHealth? health = null)
 {
     /// <summary>How often a follower looks at the lease: bounds how long a released one stays unused.</summary>
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
-
-    /// <summary>How often a leader reads its own deadline when nothing is asked of it.</summary>
-    static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(50);
 
     static readonly TimeSpan RecordsInterval = TimeSpan.FromSeconds(2);
 
     (int, ulong) recordsReadFor;
     long recordsReadAt;
+    (ulong Version, TimeSpan At)? couldSince;
     volatile SpmTerm? term;
     volatile LeaderView? leader;
+    volatile HandOverNotice? heard;
+    volatile TaskCompletionSource poked = Signal();
+    volatile TaskCompletionSource looked = Signal();
 
     public RoleName Role { get; private set; } = RoleName.Joining;
 
@@ -33,7 +37,12 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
     /// <summary>The last look at the lease.</summary>
     public LeaderView? Leader => leader;
 
+    /// <summary>Completes with the next look, or when this host begins to serve.</summary>
+    public Task NextLook => looked.Task;
+
     public string? LastProblem { get; private set; }
+
+    TimeSpan Now => clock.GetElapsedTime(0);
 
     /// <param name="stop">Hand over and return.</param>
     /// <param name="lost">Completes when the host id is lost: return at once, nothing may be written any more.</param>
@@ -44,11 +53,11 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
         while (!stop.IsCancellationRequested && !lost.IsCompleted)
         {
             Role = RoleName.Following;
-            var seen = await lease.PeekAsync();
-            leader = seen;
+            var seen = await LookAsync(lease);
             await RefreshRecordsAsync(seen);
             if (!ShouldCampaign(seen))
             {
+                AskForRole(seen);
                 await PauseAsync(LookInterval, lost, stop);
                 continue;
             }
@@ -61,17 +70,20 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 // Stopped in mid-campaign. Thrown further, it would keep the host id from being given back, and everybody waits for it.
-                if (await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
-                {
-                    Note($"the SPM lease was not given back: {kept}");
-                }
+                await ReleaseAsync(lease);
                 break;
             }
             switch (taken)
             {
                 case AcquireOutcome.Acquired acquired:
-                    leader = await lease.PeekAsync();
-                    minimumVersion = await LeadAsync(acquired.LeaseVersion, lease, lost, stop);
+                    couldSince = null;
+                    await LookAsync(lease);
+                    (minimumVersion, var failed) = await LeadAsync(acquired.LeaseVersion, lease, lost, stop);
+                    if (failed)
+                    {
+                        // Given back already: whoever can serve does so meanwhile, and this host does not win every race for nothing.
+                        await Task.WhenAny(lost, Task.Delay(domain.Timing.IoTimeout, clock, stop));
+                    }
                     break;
                 case AcquireOutcome.OwnedByLiveHost or AcquireOutcome.OwnerMayLive:
                     break;
@@ -82,6 +94,21 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
             await PauseAsync(LookInterval, lost, stop);
         }
         Role = RoleName.Joining;
+    }
+
+    async Task<LeaderView> LookAsync(ResourceLease lease)
+    {
+        var seen = await lease.PeekAsync();
+        leader = seen;
+        TellLook();
+        return seen;
+    }
+
+    void TellLook()
+    {
+        var now = looked;
+        looked = Signal();
+        now.TrySetResult();
     }
 
     /// <summary>Records change when a host joins; a new leader's is wanted at once.</summary>
@@ -106,6 +133,23 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
 
     bool ShouldCampaign(LeaderView seen)
     {
+        if (!CouldCampaign(seen))
+        {
+            couldSince = null;
+            return false;
+        }
+        if (couldSince?.Version != seen.LeaseVersion)
+        {
+            couldSince = (seen.LeaseVersion, Now);
+        }
+        var wait = Candidacy.Wait(
+            membership.Identity.HostId, seen.LeaseVersion, heard, membership.Wishes,
+            succession?.Candidates() is [var best, ..] ? best.Preference : 0, health?.Illness is not null);
+        return wait is { } time && Now - couldSince.Value.At >= time;
+    }
+
+    bool CouldCampaign(LeaderView seen)
+    {
         if (!seen.IsReadable)
         {
             Note($"the SPM lease cannot be read: {seen.IoError ?? seen.Error.ToString()}");
@@ -128,90 +172,23 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
                 || clock.GetElapsedTime(0) - owner.Since > domain.Timing.HostDead);
     }
 
-    /// <returns>R22: the version that the next attempt must exceed.</returns>
-    async Task<ulong> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
+    async Task PauseAsync(TimeSpan pause, Task<LeaseLost> lost, CancellationToken stop)
     {
-        // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
-        // order before the kernel kills this process at the deadline (R25).
-        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
-        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
+        var poke = poked;
+        await Task.WhenAny(lost, Task.Delay(pause, clock, stop), poke.Task);
+        if (poke.Task.IsCompleted)
         {
-            return 0;
-        }
-        var unguarded = membership.Guard.Begin(fence, deadline);
-        try
-        {
-            if (unguarded is not null)
-            {
-                // R21: others count on being told the truth about this host's watchdog.
-                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
-                await PauseAsync(domain.Timing.IoTimeout, lost, stop);
-                return 0;
-            }
-            var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
-            // A takeover whose storage never answers must not outlast the host id: nobody would join again.
-            if (await Task.WhenAny(beginning, lost) != beginning)
-            {
-                return 0;
-            }
-            switch (await beginning)
-            {
-                case TermStart.EpochNotAbove not:
-                    log($"epoch {not.EpochOnDisk} is on disk, lease version {version} is not above it: taking a higher one");
-                    return not.EpochOnDisk;
-                case TermStart.Failed failed:
-                    Note($"took the SPM lease, version {version}, but not the pool: {failed.Why}");
-                    await PauseAsync(domain.Timing.IoTimeout, lost, stop);
-                    return 0;
-                case TermStart.Begun begun:
-                    await ServeAsync(begun.Term, lost, stop);
-                    return 0;
-                default:
-                    throw new InvalidOperationException("a closed set of outcomes");
-            }
-        }
-        finally
-        {
-            fence.Close("the term ended");
-            // R8: the lease is given back only when nothing written under it is still on its way.
-            await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);
-            if (!lost.IsCompleted && await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
-            {
-                Note($"the SPM lease was not given back: {kept}");
-            }
+            poked = Signal();
         }
     }
 
-    async Task ServeAsync(SpmTerm begun, Task<LeaseLost> lost, CancellationToken stop)
+    async Task ReleaseAsync(ResourceLease lease)
     {
-        term = begun;
-        Role = RoleName.Leading;
-        counters.TookOver();
-        log($"SPM with epoch {begun.Fence.Epoch}, seqno {begun.Worker.Current.Seqno}");
-        var writing = begun.Worker.RunAsync();
-        try
+        if (await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
         {
-            while (!writing.IsCompleted && !stop.IsCancellationRequested && !lost.IsCompleted && begun.Fence.MayWrite())
-            {
-                await Task.WhenAny(writing, lost, Task.Delay(WatchInterval, clock, stop));
-            }
-            Role = RoleName.Draining;
-            if (lost.IsCompleted || !begun.Fence.MayWrite())
-            {
-                begun.Fence.Close(lost.IsCompleted ? (await lost).Text : "the deadline of the host id passed");
-            }
-        }
-        finally
-        {
-            term = null;
-            begun.Worker.StopAccepting();
-            await Task.WhenAny(writing, lost);
-            log($"no longer SPM: {begun.Fence.ClosedBecause ?? "handing over"}");
+            Note($"the SPM lease was not given back: {kept}");
         }
     }
-
-    async Task PauseAsync(TimeSpan pause, Task<LeaseLost> lost, CancellationToken stop) =>
-        await Task.WhenAny(lost, Task.Delay(pause, clock, stop));
 
     void Note(string problem)
     {
@@ -221,4 +198,6 @@ sealed class SpmRole(PoolDomain domain, Membership membership, TimeProvider cloc
         }
         LastProblem = problem;
     }
+
+    static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -91,6 +91,20 @@ sealed class NodeCluster : IAsyncDisposable
         return leader!;
     }
 
+    /// <summary>Every node has seen every other one renew, and knows where it answers: one renewal interval after the last joined.</summary>
+    public static Task AcquaintedAsync(IReadOnlyList<TestNode> nodes) => WaitAsync(TimeSpan.FromSeconds(20), "every node knows every other", async () =>
+    {
+        foreach (var node in nodes)
+        {
+            var seen = await node.Client.HostsAsync();
+            if (!nodes.All(other => seen.Any(host => host.HostId == other.HostId && host.Url == other.Url && host.State == "live")))
+            {
+                return false;
+            }
+        }
+        return true;
+    });
+
     /// <summary>Asks a running process again and again: there is no event to wait for between processes.</summary>
     public static async Task<TimeSpan> WaitAsync(TimeSpan patience, string what, Func<Task<bool>> holds)
     {

@@ -47,9 +47,17 @@ internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevi
 
     public ValueTask FlushAsync() => whole.FlushAsync();
 
-    public ValueTask ZeroAsync(long offsetBytes, long lengthBytes, bool mayPunch) => WriteAsync(offsetBytes, new byte[lengthBytes]);
+    public ValueTask ZeroAsync(long offsetBytes, long lengthBytes, bool mayPunch)
+    {
+        whole.Check(offsetBytes, lengthBytes);
+        return WriteAsync(offsetBytes, new byte[lengthBytes]);
+    }
 
-    public ValueTask DiscardAsync(long offsetBytes, long lengthBytes) => ValueTask.CompletedTask;
+    public ValueTask DiscardAsync(long offsetBytes, long lengthBytes)
+    {
+        whole.Check(offsetBytes, lengthBytes);
+        return ValueTask.CompletedTask;
+    }
 
     public void Dispose()
     {

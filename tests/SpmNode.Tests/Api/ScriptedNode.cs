@@ -17,6 +17,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public double Margin { get; set; } = 1;
 
+    public IHostVerbs Hosts => throw new NotSupportedException("no test here asks about hosts");
+
     public StatusReply Status() => new(
         "d", 1, "n", "following", 1, null, Margin, null, null, null, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
 

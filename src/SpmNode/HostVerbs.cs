@@ -1,0 +1,120 @@
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node;
+
+/// <summary>A node's answers about hosts.</summary>
+sealed class HostVerbs(HostNode node) : IHostVerbs
+{
+    /// <summary>How long a hand-over's caller waits to hear that the next SPM is there.</summary>
+    static readonly TimeSpan TakingLimit = TimeSpan.FromSeconds(5);
+
+    Membership Membership => node.Membership;
+
+    SpmRole Role => node.SpmRole ?? throw Refusal.Unavailable("this node does not hold its host id yet. Ask again in a moment.");
+
+    public Task<HandOverNoticeReply> HearAsync(HandOverNotice notice) => Role.HearAsync(notice);
+
+    public async Task<HandOverReply> HandOverAsync(HandOverRequest request)
+    {
+        var role = Role;
+        var to = request.To is { } wanted ? (await FindAsync(wanted)).Id : (int?)null;
+        if (to == Membership.Identity.HostId)
+        {
+            throw Refusal.Conflict($"'{Membership.Identity.Name}' is the SPM already.");
+        }
+        var end = await role.HandOverAsync(to, request.Why ?? "asked to hand over");
+        if (end is not HandOverEnd.Released released)
+        {
+            throw Refusal.Conflict($"'{Membership.Identity.Name}' stays SPM: {((HandOverEnd.Stayed)end).Why}.");
+        }
+        var next = await NextAsync(role, released.Epoch)
+            ?? throw Refusal.Unavailable($"'{Membership.Identity.Name}' gave the role back, and '{released.Name}' has not taken it within {TakingLimit.TotalSeconds:0} s. See 'spm host list'.");
+        var name = Membership.RecordOf(next.OwnerId, next.Generation)?.Name ?? $"host id {next.OwnerId}";
+        return new HandOverReply(
+            Membership.Identity.Name, Membership.Identity.HostId, name, next.OwnerId, Math.Round(node.ElapsedSince(released.StoppedAt).TotalMilliseconds, 1));
+    }
+
+    public async Task<string?> RedirectToHostAsync(string host)
+    {
+        var found = await FindAsync(host);
+        if (found.Id == Membership.Identity.HostId)
+        {
+            return null;
+        }
+        return found is { Record: { Url.Length: > 0 } record, State: HostState.Live or HostState.Unknown }
+            ? record.Url
+            : throw Refusal.Unavailable($"{found} does not answer for itself ({found.State.ToString().ToLowerInvariant()}): a wish is kept in its own record. Ask again when it runs.");
+    }
+
+    public async Task<HostWishesReply> WishAsync(HostWishesRequest request)
+    {
+        if (request.Preference is < 0 or > HostRecord.MostPreference)
+        {
+            throw Refusal.Invalid($"preference {request.Preference} is not between 0 and {HostRecord.MostPreference}.");
+        }
+        var before = Membership.Wishes;
+        await Membership.WishAsync(new HostWishes(request.Preference ?? before.Preference, request.Maintenance ?? before.Maintenance));
+        var wishes = Membership.Wishes;
+        node.Log($"this host's wishes: preference {wishes.Preference}, maintenance {(wishes.Maintenance ? "on" : "off")}");
+        return new HostWishesReply(
+            Membership.Identity.HostId, Membership.Identity.Name, wishes.Preference, wishes.Maintenance, await NoteAsync(request, wishes));
+    }
+
+    public async Task<ConfirmDeadReply> ConfirmDeadAsync(string host, ConfirmDeadRequest request)
+    {
+        var term = Role.Term ?? throw Refusal.NotLeader("this node is not the SPM. Ask again: the request is sent to the SPM of now.");
+        var found = await FindAsync(host);
+        return await new DeadHost(term, Membership, node.Log).ConfirmAsync(found, request.Name);
+    }
+
+    /// <summary>Maintenance of the SPM itself begins with the hand-over; a refused one leaves it SPM, and it goes on trying.</summary>
+    async Task<string> NoteAsync(HostWishesRequest request, HostWishes wishes)
+    {
+        if (request.Maintenance is true && node.SpmRole?.Term is not null)
+        {
+            try
+            {
+                var reply = await HandOverAsync(new HandOverRequest(null, "this host is in maintenance"));
+                return $"'{reply.To}' is SPM now";
+            }
+            catch (Refusal refusal)
+            {
+                return $"still SPM until another host can be: {refusal.Message}";
+            }
+        }
+        return wishes.Maintenance ? "does not become SPM"
+            : wishes.Preference > 0 ? "asks the SPM for the role when that one is less preferred"
+            : "no wish";
+    }
+
+    async Task<Leases.Resource.LeaderView?> NextAsync(SpmRole role, ulong epoch)
+    {
+        var started = node.Timestamp;
+        while (node.ElapsedSince(started) < TakingLimit)
+        {
+            var look = role.NextLook;
+            if (role.Leader is { IsReadable: true, IsFree: false } seen && seen.LeaseVersion > epoch)
+            {
+                await Membership.RefreshRecordsAsync();
+                return seen;
+            }
+            await Task.WhenAny(look, node.DelayAsync(TakingLimit - node.ElapsedSince(started)));
+        }
+        return null;
+    }
+
+    /// <exception cref="Refusal">Nobody is called so.</exception>
+    async Task<KnownHost> FindAsync(string host)
+    {
+        await Membership.RefreshRecordsAsync();
+        var hosts = await KnownHost.AllAsync(Membership);
+        return int.TryParse(host, out var id)
+            ? hosts.FirstOrDefault(known => known.Id == id) ?? throw Refusal.NotFound($"host id {id} was never used in this pool. 'spm host list' shows who is there.")
+            : hosts.FirstOrDefault(known => known.Record?.Name == host) ?? throw Refusal.NotFound($"no host is called '{host}'. 'spm host list' shows who is there.");
+    }
+}

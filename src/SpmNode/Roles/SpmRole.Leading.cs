@@ -1,0 +1,145 @@
+using OvirtSpm.Leases.HostId;
+using OvirtSpm.Leases.Resource;
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Roles;
+
+/// <summary>One term: the pool taken over, served, and given back.</summary>
+sealed partial class SpmRole
+{
+    /// <summary>How often a leader reads its own deadline when nothing is asked of it.</summary>
+    static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(50);
+
+    HandOverOrder? order;
+
+    /// <returns>R22: the version that the next attempt must exceed; and whether the pool could not be taken over.</returns>
+    async Task<(ulong MinimumVersion, bool Failed)> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
+    {
+        // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
+        // order before the kernel kills this process at the deadline (R25).
+        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
+        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
+        {
+            return (0, false);
+        }
+        var unguarded = membership.Guard.Begin(fence, deadline);
+        Departure? leaving = null;
+        try
+        {
+            if (unguarded is not null)
+            {
+                // R21: others count on being told the truth about this host's watchdog.
+                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
+                return (0, true);
+            }
+            var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
+            // A takeover whose storage never answers must not outlast the host id: nobody would join again.
+            if (await Task.WhenAny(beginning, lost) != beginning)
+            {
+                return (0, false);
+            }
+            switch (await beginning)
+            {
+                case TermStart.EpochNotAbove not:
+                    log($"epoch {not.EpochOnDisk} is on disk, lease version {version} is not above it: taking a higher one");
+                    return (not.EpochOnDisk, false);
+                case TermStart.Failed failed:
+                    Note($"took the SPM lease, version {version}, but not the pool: {failed.Why}");
+                    return (0, true);
+                case TermStart.Begun begun:
+                    leaving = await ServeAsync(begun.Term, lease, lost, stop);
+                    return (0, false);
+                default:
+                    throw new InvalidOperationException("a closed set of outcomes");
+            }
+        }
+        finally
+        {
+            fence.Close("the term ended");
+            // R8: the lease is given back only when nothing written under it is still on its way.
+            await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);
+            if (!lost.IsCompleted)
+            {
+                await ReleaseAsync(lease);
+            }
+            if (leaving is not null)
+            {
+                await DepartAsync(leaving, version, released: !lost.IsCompleted);
+            }
+        }
+    }
+
+    /// <returns>Who was made ready to follow; null when the term ended in another way.</returns>
+    async Task<Departure?> ServeAsync(SpmTerm begun, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
+    {
+        var epoch = begun.Fence.Epoch;
+        term = begun;
+        Role = RoleName.Leading;
+        TellLook();
+        counters.TookOver();
+        log($"SPM with epoch {epoch}, seqno {begun.Worker.Current.Seqno}");
+        _ = succession?.TakenAsync(epoch);
+        var writing = begun.Worker.RunAsync();
+        var reasons = new StepDownReasons(Now);
+        var look = Task.CompletedTask;
+        Departure? leaving = null;
+        try
+        {
+            while (leaving is null && !writing.IsCompleted && !lost.IsCompleted && begun.Fence.MayWrite())
+            {
+                if (stop.IsCancellationRequested)
+                {
+                    leaving = await PrepareAsync(new HandOverOrder(null, "this node ends"), epoch) ?? new Departure(null, null);
+                    break;
+                }
+                if ((Interlocked.Exchange(ref order, null) ?? reasons.Next(Now, leader, epoch, membership.Wishes, health?.Illness)) is { } wanted)
+                {
+                    leaving = await PrepareAsync(wanted, epoch);
+                    continue;
+                }
+                if (look.IsCompleted && reasons.LookIsDue(Now))
+                {
+                    look = LookAsync(lease);
+                }
+                await PauseAsync(WatchInterval, writing, lost, stop);
+            }
+            Role = RoleName.Draining;
+            if (lost.IsCompleted || !begun.Fence.MayWrite())
+            {
+                begun.Fence.Close(lost.IsCompleted ? (await lost).Text : "the deadline of the host id passed");
+            }
+            return leaving;
+        }
+        finally
+        {
+            term = null;
+            EndLeftoverOrder();
+            if (leaving is not null)
+            {
+                leaving.StoppedAt = clock.GetTimestamp();
+            }
+            begun.Worker.StopAccepting();
+            await Task.WhenAny(writing, lost);
+            log($"no longer SPM: {begun.Fence.ClosedBecause ?? leaving?.Order?.Why ?? "handing over"}");
+            // A look of ours that is still out would be taken for the one after the release.
+            await look;
+        }
+    }
+
+    async Task PauseAsync(TimeSpan pause, Task writing, Task<LeaseLost> lost, CancellationToken stop)
+    {
+        var poke = poked;
+        await Task.WhenAny(writing, lost, Task.Delay(pause, clock, stop), poke.Task);
+        if (poke.Task.IsCompleted)
+        {
+            poked = Signal();
+        }
+    }
+
+    /// <summary>A term that ends as planned.</summary>
+    sealed record Departure(HandOverOrder? Order, HostRecord? Successor)
+    {
+        public long StoppedAt { get; set; }
+    }
+}

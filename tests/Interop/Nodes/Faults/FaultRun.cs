@@ -1,0 +1,129 @@
+using OvirtSpm.Interop.Demo;
+
+namespace OvirtSpm.Interop.Nodes.Faults;
+
+/// <summary>Real processes, clients and faults on one LUN, for a while; then everything acknowledged must be there.</summary>
+sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string> report)
+{
+    /// <summary>From the last fault to an SPM that answers: the failover bound, and as much again for a machine that starts processes at the same time.</summary>
+    static readonly TimeSpan Recovery = TimeSpan.FromSeconds(60);
+
+    readonly Ledger ledger = new();
+    readonly Dictionary<FaultKind, int> faults = Enum.GetValues<FaultKind>().ToDictionary(kind => kind, _ => 0);
+
+    public async Task RunAsync()
+    {
+        DemoTools.NeedRoot();
+        DemoTools.Need("lvm");
+        await using var cluster = await NodeCluster.CreateAsync(extent: "8M");
+        SupervisedNode[] nodes = [.. Enumerable.Range(1, nodeCount).Select(id => new SupervisedNode(cluster, id))];
+        await Task.WhenAll(nodes.Select(node => node.StartAsync()));
+        await NodeCluster.WaitAsync(Recovery, "an SPM leads", async () => await LeaderAsync(nodes) is not null);
+
+        using var stopClients = new CancellationTokenSource();
+        using var giveUp = new CancellationTokenSource();
+        using var stopRest = new CancellationTokenSource();
+        var observer = new MetadataObserver(cluster.Lun, ledger);
+        var watching = observer.RunAsync(stopRest.Token);
+        FaultClient[] clients = [.. Enumerable.Range(0, 4).Select(i => new FaultClient(ledger, nodes, seed * 100 + i))];
+        var asking = Task.WhenAll(clients.Select(client => client.RunAsync(stopClients.Token, giveUp.Token)));
+        var supervising = Task.WhenAll(nodes.Select(node => node.SuperviseAsync(stopRest.Token)));
+        try
+        {
+            await DisturbAsync(nodes);
+            var before = ledger.Acknowledged;
+            await NodeCluster.WaitAsync(Recovery, "every node is up, and clients are answered again", async () =>
+                ledger.Acknowledged > before + 20 && (await Task.WhenAll(nodes.Select(IsUpAsync))).All(up => up));
+            await stopClients.CancelAsync();
+            // Each client has one request that it asks until it is answered.
+            giveUp.CancelAfter(Recovery);
+            await asking;
+        }
+        finally
+        {
+            await giveUp.CancelAsync();
+            await stopRest.CancelAsync();
+            await Task.WhenAny(asking);
+            await supervising;
+        }
+        await watching;
+        await Task.WhenAll(nodes.Select(node => node.EndAsync()));
+        ledger.CheckLine();
+        CheckWithLvm(cluster);
+        Report(nodes, clients, observer);
+        Assert.True(ledger.Violations.Count == 0, $"seed {seed}:\n{string.Join('\n', ledger.Violations.Take(20))}");
+        Assert.All(nodes, node => Assert.DoesNotContain("a defect in this program", node.Log, StringComparison.Ordinal));
+        Assert.True(ledger.Epochs.Count > 1, "the role never moved: the faults hit nobody");
+    }
+
+    async Task DisturbAsync(SupervisedNode[] nodes)
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var acting = new List<Task>();
+        foreach (var fault in FaultPlan.Make(seed, nodeCount, duration))
+        {
+            if (fault.At - clock.Elapsed is { Ticks: > 0 } rest)
+            {
+                await Task.Delay(rest);
+            }
+            var target = fault.Leader && await LeaderAsync(nodes) is { } leader ? leader : nodes[fault.Index];
+            faults[fault.Kind]++;
+            acting.Add(fault.Kind switch
+            {
+                FaultKind.Kill => target.KillAsync(fault.For),
+                FaultKind.Terminate => target.TerminateAsync(fault.For),
+                FaultKind.Freeze => target.FreezeAsync(fault.For),
+                _ => target.StutterAsync(fault.For),
+            });
+        }
+        await Task.WhenAll(acting);
+    }
+
+    static async Task<SupervisedNode?> LeaderAsync(SupervisedNode[] nodes)
+    {
+        foreach (var node in nodes)
+        {
+            try
+            {
+                if (node.Client() is { } client && (await client.StatusAsync().WaitAsync(TimeSpan.FromSeconds(1))).Role == "leading")
+                {
+                    return node;
+                }
+            }
+            catch (Exception gone) when (gone is Node.Refusal or TimeoutException)
+            {
+                // Down or standing still.
+            }
+        }
+        return null;
+    }
+
+    static async Task<bool> IsUpAsync(SupervisedNode node) =>
+        node.Client() is { } client && (await client.StatusAsync()) is { LeaseMarginSeconds: > 0, LeaderId: not null };
+
+    /// <summary>An independent reader agrees with what was acknowledged.</summary>
+    void CheckWithLvm(NodeCluster cluster)
+    {
+        using var lvm = LvmTool.Attach(cluster.Lun);
+        lvm.MustRun("vgck", cluster.Domain);
+        var sizes = lvm.Report("lvs", "lv", "-o", "lv_name,lv_size", cluster.Domain)
+            .ToDictionary(row => row.GetProperty("lv_name").GetString()!, row => long.Parse(row.GetProperty("lv_size").GetString()!));
+        foreach (var fact in ledger.Facts)
+        {
+            var found = sizes.GetValueOrDefault($"{fact.Volume}");
+            if (fact.State == FactState.There && found < fact.Bytes || fact.State == FactState.Gone && found > 0)
+            {
+                ledger.Violated($"lvs shows {fact.Volume} with {found} bytes; acknowledged was {fact.State}, {fact.Bytes} bytes");
+            }
+        }
+    }
+
+    void Report(SupervisedNode[] nodes, FaultClient[] clients, MetadataObserver observer)
+    {
+        var refused = clients.SelectMany(client => client.Refusals).GroupBy(pair => pair.Key, (code, all) => $"{code} {all.Sum(pair => pair.Value)}");
+        report($"seed {seed}, {nodeCount} nodes, {duration.TotalSeconds:0} s: faults {string.Join(", ", faults.Select(pair => $"{pair.Key} {pair.Value}"))}; "
+            + $"{nodes.Sum(node => node.Starts)} starts, {nodes.Sum(node => node.OwnDeaths)} deaths of their own");
+        report($"{ledger.Acknowledged} acknowledged over {ledger.Epochs.Count} epochs, longest silence {ledger.LongestSilence.TotalSeconds:0.0} s; not answered with yes: {string.Join(", ", refused)}");
+        report($"{observer.Readings} readings of the metadata, {observer.LateWrites} late writes seen; violations {ledger.Violations.Count}");
+    }
+}
