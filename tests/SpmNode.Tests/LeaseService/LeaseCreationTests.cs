@@ -126,7 +126,7 @@ public class LeaseCreationTests
     static async Task<(PoolDomain Domain, LeaseCreation Creation)> OpenAsync(Func<bool>? holds = null)
     {
         var domain = await PoolDomain.OpenAsync(await TestDomain.LunAsync());
-        return (domain, new LeaseCreation(domain, new PoolFence(1, _ => holds?.Invoke() ?? true, TimeSpan.Zero), TimeProvider.System));
+        return (domain, new LeaseCreation(domain, new PoolFence(1, _ => holds?.Invoke() ?? true, TimeSpan.Zero, TimeProvider.System), TimeProvider.System));
     }
 
     static async Task<byte[]> BytesAsync(PoolDomain domain, long offset, int count = XleasesLayout.IndexBytes)
