@@ -57,12 +57,17 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
         {
             throw Refusal.Invalid($"preference {request.Preference} is not between 0 and {HostRecord.MostPreference}.");
         }
+        // Before the wish is there: the role steps down for it by itself, and whoever asked should hear how that went.
+        var handedOver = request.Maintenance is true ? await LeaveRoleAsync() : null;
         var before = Membership.Wishes;
         await Membership.WishAsync(new HostWishes(request.Preference ?? before.Preference, request.Maintenance ?? before.Maintenance));
         var wishes = Membership.Wishes;
         node.Log($"this host's wishes: preference {wishes.Preference}, maintenance {(wishes.Maintenance ? "on" : "off")}");
         return new HostWishesReply(
-            Membership.Identity.HostId, Membership.Identity.Name, wishes.Preference, wishes.Maintenance, await NoteAsync(request, wishes));
+            Membership.Identity.HostId, Membership.Identity.Name, wishes.Preference, wishes.Maintenance,
+            handedOver ?? (wishes.Maintenance ? "does not become SPM"
+                : wishes.Preference > 0 ? "asks the SPM for the role when that one is less preferred"
+                : "no wish"));
     }
 
     public async Task<ConfirmDeadReply> ConfirmDeadAsync(string host, ConfirmDeadRequest request)
@@ -72,24 +77,22 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
         return await new DeadHost(term, Membership, node.Log).ConfirmAsync(found, request.Name);
     }
 
-    /// <summary>Maintenance of the SPM itself begins with the hand-over; a refused one leaves it SPM, and it goes on trying.</summary>
-    async Task<string> NoteAsync(HostWishesRequest request, HostWishes wishes)
+    /// <summary>Maintenance of the SPM begins with a hand-over; when nobody is ready it stays SPM, and goes on trying.</summary>
+    /// <returns>How that went; null when this host is not SPM.</returns>
+    async Task<string?> LeaveRoleAsync()
     {
-        if (request.Maintenance is true && node.SpmRole?.Term is not null)
+        if (node.SpmRole?.Term is null)
         {
-            try
-            {
-                var reply = await HandOverAsync(new HandOverRequest(null, "this host is in maintenance"));
-                return $"'{reply.To}' is SPM now";
-            }
-            catch (Refusal refusal)
-            {
-                return $"still SPM until another host can be: {refusal.Message}";
-            }
+            return null;
         }
-        return wishes.Maintenance ? "does not become SPM"
-            : wishes.Preference > 0 ? "asks the SPM for the role when that one is less preferred"
-            : "no wish";
+        try
+        {
+            return $"'{(await HandOverAsync(new HandOverRequest(null, "this host goes into maintenance"))).To}' is SPM now";
+        }
+        catch (Refusal refusal)
+        {
+            return $"still SPM until another host can be: {refusal.Message}";
+        }
     }
 
     async Task<Leases.Resource.LeaderView?> NextAsync(SpmRole role, ulong epoch)

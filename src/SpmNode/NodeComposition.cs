@@ -85,6 +85,8 @@ static class NodeComposition
         return node;
     }
 
+    public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
+
     static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
     {
         "none" => (WatchdogKind.None, new NoWatchdog()),

@@ -30,6 +30,7 @@ static class NodeHost
             ? "watchdog: none (unsafe): one host acknowledges changes at any moment, but a write already queued when this host hangs may land late"
             : $"watchdog: {node.Membership.Guard.Watchdog.Name}, armed while this node is SPM; resets this machine within {domain.Timing.WatchdogTimeout.TotalSeconds:0} s of a deadline it cannot keep");
         _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
+        _ = NodeComposition.WarmUpTakeoverAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
         try
         {

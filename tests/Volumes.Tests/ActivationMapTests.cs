@@ -204,6 +204,8 @@ public class ActivationMapTests
         Assert.Equal([new SlotUser(1, SlotUse.ReadWrite)], table.OtherWriters(5, self: 2));
         new byte[512].CopyTo(region, 512 * 2 * 8);
         Assert.Equal([new SlotUser(9, SlotUse.Unreadable)], Read(region, 512).OtherWriters(5, self: 1));
+        Apply(region, 512, Read(region, 512).Of(3).Set(5, ActivationMode.Working, Self, 1));
+        Assert.Contains(new SlotUser(3, SlotUse.Working), Read(region, 512).OtherWriters(5, self: 1));
     }
 
     /// R11: a machine that got the host id of another must not wipe what that one still has open.

@@ -48,7 +48,7 @@ public class HostRecordTests
             from size in Gen.Elements(512, 4096)
             select (size, Record: new HostRecord(
                 Pool, (numbers[0] % 250) + 1, BitConverter.ToUInt64(numbers, 8), BitConverter.ToUInt64(numbers, 16), machine, Guid.Empty,
-                name, url, "", watchdog, BitConverter.ToUInt16(numbers, 1), Math.Max((byte)1, numbers[3]))),
+                name, url, "", watchdog, BitConverter.ToUInt16(numbers, 1), Math.Max((byte)1, numbers[3]), numbers[4] % 101, numbers[5] % 2 == 1)),
             input =>
             {
                 Assert.Null(input.Record.Problem());
@@ -68,6 +68,7 @@ public class HostRecordTests
         Assert.NotNull((Example with { Host = 0 }).Problem());
         Assert.NotNull((Example with { Host = 251 }).Problem());
         Assert.NotNull((Example with { IoTimeoutSeconds = 0 }).Problem());
+        Assert.Contains("preference 101", (Example with { Preference = 101 }).Problem());
         Assert.NotNull((Example with { WatchdogTimeoutSeconds = 70000 }).Problem());
         Assert.Throws<InvalidOperationException>(() => (Example with { Host = 251 }).Format(new byte[512]));
         Assert.Throws<ArgumentException>(() => Example.Format(new byte[1024]));
@@ -93,6 +94,9 @@ public class HostRecordTests
         Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[88] = 65)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[88] = 0)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[88] = 3)));
+        Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[91] = 101)));
+        Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[92] = 2)));
+        Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[93] = 1)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[96] = 0xff)));
         Assert.Equal(RecordError.BadField, Parse(Resealed(bytes => bytes[511] = 1)));
     }

@@ -287,6 +287,5 @@ sealed class Membership(
 
     HostRecord Describe(ulong sequence) => new(
         domain.Superblock.Pool, identity.HostId, Generation, sequence, identity.MachineId, identity.BootId, identity.Name, identity.Url, identity.Build,
-        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds,
-        wishes.Preference, wishes.Maintenance);
+        Guard.Kind, (int)timing.WatchdogTimeout.TotalSeconds, (int)timing.IoTimeout.TotalSeconds, wishes.Preference, wishes.Maintenance);
 }

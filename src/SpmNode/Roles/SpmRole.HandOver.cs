@@ -76,7 +76,7 @@ sealed partial class SpmRole
             heard = new HandOverNotice(HandOverStage.Prepare, membership.Identity.HostId, epoch, successor.Host);
             return new Departure(wanted, successor);
         }
-        var why = refusals.Count > 0 ? string.Join("; ", refusals) : wanted.To is { } to ? $"host id {to} does not live, or has no address" : "no other host lives";
+        var why = refusals.Count > 0 ? string.Join("; ", refusals) : wanted.To is { } to ? $"host id {to} is in maintenance, does not live, or says nowhere how to reach it" : "no other host could be SPM";
         Note($"not handing over ({wanted.Why}): {why}");
         wanted.End(new HandOverEnd.Stayed(why));
         return null;

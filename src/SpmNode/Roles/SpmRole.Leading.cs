@@ -23,8 +23,8 @@ sealed partial class SpmRole
         {
             return (0, false);
         }
-        var unguarded = membership.Guard.Begin(fence, deadline);
         Departure? leaving = null;
+        var unguarded = membership.Guard.Begin(fence, deadline);
         try
         {
             if (unguarded is not null)

@@ -6,7 +6,7 @@ namespace OvirtSpm.Interop.Nodes;
 public sealed class NodeFaultTests
 {
     [Fact]
-    public Task Twenty_seconds_of_random_faults_on_three_nodes_lose_nothing() => RunAsync(3, seed: 1, TimeSpan.FromSeconds(20));
+    public Task Random_faults_on_three_nodes_lose_nothing() => RunAsync(3, seed: 1, TimeSpan.FromSeconds(12));
 
     [Fact(Explicit = true)]
     public Task Ten_minutes_of_random_faults_on_three_nodes_lose_nothing() => RunAsync(3, Seed, TimeSpan.FromMinutes(10));

@@ -103,6 +103,22 @@ public sealed class VolumeActivatorTests
         Assert.False((await after.Maps.ReadOwnAsync()).IsIdle);
     }
 
+    /// A wrong confirm-dead (R11): the extents may be somebody else's by now.
+    [Fact]
+    public async Task A_volume_that_is_not_marked_any_more_is_not_served_on()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        var active = await host.Activator.ActivateAsync(volume, readOnly: false);
+        await host.Activator.DropUnmarkedAsync();
+        Assert.Single(host.Activator.Active);
+        await host.Maps.SetAsync(active.Slot, ActivationMode.Inactive, host.Membership.Generation);
+        await host.Activator.DropUnmarkedAsync();
+        Assert.Empty(host.Activator.Active);
+        Assert.True(active.Export.IsClosed);
+        Assert.Contains("confirmed dead", Assert.Single(host.Log), StringComparison.Ordinal);
+    }
+
     /// R10: the crash came between writing the entry and looking at the others' maps.
     [Fact]
     public async Task An_entry_that_was_never_checked_is_not_served_beside_another_writer()
