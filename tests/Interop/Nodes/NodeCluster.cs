@@ -92,7 +92,7 @@ sealed class NodeCluster : IAsyncDisposable
     }
 
     /// <summary>Every node has seen every other one renew, and knows where it answers: one renewal interval after the last joined.</summary>
-    public static Task AcquaintedAsync(IReadOnlyList<TestNode> nodes) => WaitAsync(TimeSpan.FromSeconds(20), "every node knows every other", async () =>
+    public static Task AcquaintedAsync(IReadOnlyList<TestNode> nodes) => WaitAsync(TimeSpan.FromSeconds(40), "every node knows every other", async () =>
     {
         foreach (var node in nodes)
         {

@@ -8,7 +8,7 @@ namespace OvirtSpm.Interop.Nodes;
 /// <summary>Who should be SPM, who should not, and who is dead, as a person says it.</summary>
 public sealed class NodeHostVerbTests
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Maintenance_preference_and_a_request_record_move_the_role_and_bad_input_is_refused()
@@ -19,9 +19,8 @@ public sealed class NodeHostVerbTests
         var second = nodes.Single(node => node != first);
         await NodeCluster.AcquaintedAsync(nodes);
 
-        // Asked of the other node, which sends it on; the answer comes when the role has moved.
-        var resting = await MustAsync(cluster, "host", "maintenance", $"host{first.HostId}", "on", "--url", second.Url);
-        Assert.Contains($"'host{second.HostId}' is SPM now", resting, StringComparison.Ordinal);
+        // Asked of the other node, which sends it on. When nobody is ready at once, it goes on trying.
+        await MustAsync(cluster, "host", "maintenance", $"host{first.HostId}", "on", "--url", second.Url);
         await LeadsAsync(second, nodes);
         await RefusedAsync(cluster, "is in maintenance", "host", "handover", "--to", $"{first.HostId}", "--url", first.Url);
         await RefusedAsync(cluster, "stays SPM", "host", "handover", "--url", first.Url);

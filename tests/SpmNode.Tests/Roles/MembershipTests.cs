@@ -97,6 +97,76 @@ public sealed class MembershipTests
         }
     }
 
+    /// It held the lease for T, in which nobody could serve, and then won the next race, too.
+    [Fact]
+    public async Task A_host_that_cannot_take_the_pool_over_gives_the_lease_back_at_once()
+    {
+        var lun = await TestDomain.LunAsync();
+        var member = await MemberAsync(lun, 1, "a");
+        await JoinAsync(member);
+        var domain = await PoolDomain.OpenAsync(lun);
+        lun.BeforeWrite = (lane, _) => lane == "metadata" ? throw new IOException("this path is broken") : Task.CompletedTask;
+        using var stop = new CancellationTokenSource();
+        var role = new SpmRole(domain, member, clock, new PoolCounters(), _ => { });
+        var running = role.RunAsync(new TaskCompletionSource<LeaseLost>().Task, stop.Token);
+        // A domain is made under epoch 1, so the first lease is too low, and a look later the second one is tried.
+        await AsyncWait.UntilAsync(() =>
+        {
+            clock.Pass(TimeSpan.FromMilliseconds(10));
+            return role.LastProblem?.Contains("but not the pool", StringComparison.Ordinal) == true;
+        });
+        // From here on no time passes: whatever waits for it does not happen.
+        await AsyncWait.UntilAsync(() => member.SpmLease!.HeldVersion == 0);
+        Assert.True(member.IsValid);
+        await AsyncWait.UntilAsync(() => member.SpmLease!.PeekAsync().AsTask().Result.IsFree);
+        await stop.CancelAsync();
+        await DriveAsync(running);
+    }
+
+    /// A rejoin that is refused while guests write: there may never be a moment without a write of theirs.
+    [Fact]
+    public async Task A_host_id_that_is_not_kept_is_given_back_although_guests_go_on_writing()
+    {
+        var lun = await TestDomain.LunAsync();
+        var member = await MemberAsync(lun, 1, "a");
+        await JoinAsync(member);
+        lun.DataWrites = new TaskCompletionSource().Task;
+        await DriveAsync(member.LeaveServingAsync());
+        Assert.False(member.IsValid);
+        Assert.False(await (await MemberAsync(lun.OpenAgain(), 1, "b")).IsHeldByOtherAsync());
+    }
+
+    [Fact]
+    public async Task And_is_left_to_expire_while_a_commit_of_its_own_is_out()
+    {
+        var lun = await TestDomain.LunAsync();
+        var member = await MemberAsync(lun, 1, "a");
+        await JoinAsync(member);
+        lun.ControlWrites = new TaskCompletionSource().Task;
+        await DriveAsync(member.LeaveServingAsync());
+        Assert.True(await (await MemberAsync(lun.OpenAgain(), 1, "b")).IsHeldByOtherAsync());
+    }
+
+    [Fact]
+    public async Task Wishes_are_in_the_record_and_outlive_the_process_but_do_not_pass_to_another_machine()
+    {
+        var lun = await TestDomain.LunAsync();
+        var member = await MemberAsync(lun, 1, "a");
+        await Assert.ThrowsAsync<Refusal>(() => member.WishAsync(new HostWishes(7, true)));
+        await JoinAsync(member);
+        await member.WishAsync(new HostWishes(7, true));
+        Assert.Equal((7, true), (member.RecordOf(1, 1)!.Preference, member.RecordOf(1, 1)!.Maintenance));
+        await DriveAsync(member.LeaveAsync());
+        var again = await MemberAsync(lun, 1, "a");
+        await JoinAsync(again);
+        Assert.Equal(new HostWishes(7, true), again.Wishes);
+        await DriveAsync(again.LeaveAsync());
+        var other = new Membership(
+            await PoolDomain.OpenAsync(lun), Identity(1, "a", Guid.NewGuid(), "/state/1"), again.Timing, clock, new TestChoice());
+        await JoinAsync(other);
+        Assert.Equal(default, other.Wishes);
+    }
+
     [Fact]
     public void The_lease_name_tells_machines_names_and_states_apart_and_fits()
     {

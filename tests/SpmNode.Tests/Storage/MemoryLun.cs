@@ -72,7 +72,10 @@ sealed class MemoryLun : ILun
 
     public Task WhenControlWritesReturnedAsync() => ControlWrites;
 
-    public Task WhenAllWritesReturnedAsync() => Task.CompletedTask;
+    /// <summary>Stands for guests that write without a pause.</summary>
+    public Task DataWrites { get; set; } = Task.CompletedTask;
+
+    public Task WhenAllWritesReturnedAsync() => Task.WhenAll(ControlWrites, DataWrites);
 
     /// <summary>Another host opens the same LUN.</summary>
     public MemoryLun OpenAgain(int? otherSector = null) => new(disk, otherSector ?? sector);

@@ -67,6 +67,10 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
                 await Task.Delay(rest);
             }
             var target = fault.Leader && await LeaderAsync(nodes) is { } leader ? leader : nodes[fault.Index];
+            if (faults.Values.Sum() == 0)
+            {
+                await NodeCluster.WaitAsync(Recovery, "an SPM says so", async () => (target = await LeaderAsync(nodes) ?? target) is var found && await LeaderAsync(nodes) == found);
+            }
             faults[fault.Kind]++;
             acting.Add(fault.Kind switch
             {
