@@ -20,19 +20,31 @@ public static class ResourceFormat
         }
 
         var image = new byte[geometry.AlignBytes];
-        var leader = new LeaderRecord
-        {
-            Kind = LeaderKind.Resource,
-            Version = LeaderRecord.ResourceVersion,
-            Flags = geometry.AlignFlag,
-            SectorSize = (uint)geometry.SectorSize,
-            NumHosts = (ulong)(numHosts ?? geometry.MaxHosts),
-            MaxHosts = (ulong)geometry.MaxHosts,
-            Lockspace = LeaseName.Of(lockspace),
-            Resource = LeaseName.Of(resource),
-        };
+        var leader = Free(geometry, lockspace, resource, numHosts ?? geometry.MaxHosts, 0);
         leader.Format(image.AsSpan(0, geometry.SectorSize));
         new RequestRecord(RequestRecord.CurrentVersion, 0, 0).Format(image.AsSpan((int)geometry.RequestOffset, geometry.SectorSize));
         await area.WriteAsync(offsetBytes, image);
     }
+
+    /// <summary>The first sector of a resource that nobody holds, for all hosts of the geometry; for repairing one that is damaged.</summary>
+    /// <param name="version">The highest that was ever given: the next owner gets a higher one.</param>
+    public static byte[] FreeLeader(LeaseGeometry geometry, string lockspace, string resource, ulong version)
+    {
+        var sector = new byte[geometry.SectorSize];
+        Free(geometry, lockspace, resource, geometry.MaxHosts, version).Format(sector);
+        return sector;
+    }
+
+    private static LeaderRecord Free(LeaseGeometry geometry, string lockspace, string resource, int numHosts, ulong version) => new()
+    {
+        Kind = LeaderKind.Resource,
+        Version = LeaderRecord.ResourceVersion,
+        Flags = geometry.AlignFlag,
+        SectorSize = (uint)geometry.SectorSize,
+        NumHosts = (ulong)numHosts,
+        MaxHosts = (ulong)geometry.MaxHosts,
+        LeaseVersion = version,
+        Lockspace = LeaseName.Of(lockspace),
+        Resource = LeaseName.Of(resource),
+    };
 }

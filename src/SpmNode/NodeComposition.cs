@@ -7,6 +7,7 @@ using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Dashboard;
 using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.LeaseService;
 using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
@@ -37,6 +38,51 @@ static class NodeComposition
     /// <summary>Writing verbs on a LUN without a node.</summary>
     public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
         new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+
+    /// <summary>Changes named leases as the SPM, without a node.</summary>
+    public static async Task<T> ChangeLeasesAsync<T>(string path, bool wait, int? sectorSize, Func<LeaseCreation, Task<T>> change, CancellationToken stop)
+    {
+        using var lun = OpenLun(path, readOnly: false, sectorSize);
+        await using var pool = await OfflinePool.OpenAsync(lun, OfflinePorts(), wait, stop);
+        return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
+    }
+
+    /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
+    public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
+    {
+        using var lun = OpenLun(path, readOnly: false, sectorSize);
+        var domain = await PoolDomain.OpenAsync(lun);
+        var ports = OfflinePorts();
+        var membership = await OfflineJoin.JoinAsync(domain, ports, new OfflinePatience(ports, stop), stop);
+        using var renewing = new CancellationTokenSource();
+        var renewal = membership.Keeper!.RunAsync(renewing.Token);
+        try
+        {
+            await new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner).AdoptAsync(membership.Generation);
+            return await act(domain, membership);
+        }
+        finally
+        {
+            renewing.Cancel();
+            await renewal;
+            await membership.LeaveAsync();
+        }
+    }
+
+    /// <summary>Takes a named lease without a node.</summary>
+    public static async Task<OfflineLease> TakeLeaseAsync(string path, int? sectorSize, string name, TimeSpan wait, Action<string> say, CancellationToken stop, bool onlyFromTheDead = false)
+    {
+        var lun = OpenLun(path, readOnly: false, sectorSize);
+        try
+        {
+            return await OfflineLease.TakeAsync(lun, OfflinePorts() with { Say = say }, name, wait, stop, onlyFromTheDead);
+        }
+        catch
+        {
+            lun.Dispose();
+            throw;
+        }
+    }
 
     public static HostNode CreateNode(
         NodeOptions options, PoolDomain domain, string url, NodeMetrics metrics, Action<string> log, out INodeVerbs verbs, MetricsCollector collector)

@@ -44,8 +44,12 @@ public readonly record struct BallotRound
 
     private ulong HighestAccepted { get; init; }
 
-    public static BallotRound Start(int hostId, int numHosts, ulong version, ulong number, OwnerValue own) => new()
+    private uint Flags { get; init; }
+
+    /// <param name="isRetracted">We took a proposal for this version back: our votes on it go on saying released.</param>
+    public static BallotRound Start(int hostId, int numHosts, ulong version, ulong number, OwnerValue own, bool isRetracted = false) => new()
     {
+        Flags = isRetracted ? BallotBlock.ReleasedFlag : 0,
         HostId = hostId,
         NumHosts = numHosts,
         Version = version,
@@ -56,8 +60,8 @@ public readonly record struct BallotRound
 
     /// <summary>The vote to write now; afterwards the one that stands on disk.</summary>
     public BallotBlock VoteToWrite => Phase is BallotPhase.WritePromise or BallotPhase.ScanPromises
-        ? new BallotBlock(Number, 0, default, Version, 0)
-        : new BallotBlock(Number, Number, Value, Version, 0);
+        ? new BallotBlock(Number, 0, default, Version, Flags)
+        : new BallotBlock(Number, Number, Value, Version, Flags);
 
     public BallotRound Written() => Phase switch
     {

@@ -14,7 +14,7 @@ namespace OvirtSpm.Leases.OnDisk;
 public readonly record struct BallotBlock(ulong Promised, ulong Accepted, OwnerValue Value, ulong LeaseVersion, uint Flags)
 {
     public const int SizeBytes = 56;
-    private const uint ReleasedFlag = 1;
+    internal const uint ReleasedFlag = 1;
     private const int PromisedOffset = 0;
     private const int AcceptedOffset = 8;
     private const int ValueHostOffset = 16;

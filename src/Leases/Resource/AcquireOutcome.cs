@@ -35,6 +35,6 @@ public abstract record AcquireOutcome
     /// <summary>The storage did not answer, before anything could have made us owner.</summary>
     public sealed record IoFailed(string Text) : AcquireOutcome;
 
-    /// <summary>The storage did not answer after our proposal was out: rivals may still make us owner. Acquire again for the answer.</summary>
+    /// <summary>It ended after our proposal was out, or while the leader named us: we may be owner, now or later. Acquire again for the answer.</summary>
     public sealed record Unknown(string Text) : AcquireOutcome;
 }

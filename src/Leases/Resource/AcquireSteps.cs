@@ -29,12 +29,26 @@ public readonly record struct AcquireSteps
     /// <summary>The vote of ours that stands on disk, as far as we wrote one.</summary>
     public BallotBlock OwnVote { get; private init; }
 
+    /// <summary>The highest version for which a vote of ours has said released: from then on it may be free for somebody who has read that.</summary>
+    /// <remarks>
+    /// <code>
+    /// host 1                                       host 2
+    ///   proposes itself for 6, is outvoted
+    ///                                                adopts host 1's proposal, writes host 1 as owner of 6
+    ///   takes it back: its vote says released        reads that: 6 is free, so it votes on 7
+    ///   tries again, finds itself owner of 6         decides 7: both own it
+    /// </code>
+    /// So a version up to this one is no grant, whoever wrote it; it is the step to the next, which is voted on by all.
+    /// </remarks>
+    public ulong Retracted { get; private init; }
+
     private ulong Version { get; init; }
 
     private ulong Number { get; init; }
 
     /// <param name="self">Our host id and generation; its timestamp is that of the proposal.</param>
-    public static AcquireSteps Begin(OwnerValue self, int ballots) => new() { Self = self, BallotsLeft = ballots, Phase = AcquirePhase.ReadAll };
+    public static AcquireSteps Begin(OwnerValue self, int ballots, ulong retracted = 0) =>
+        new() { Self = self, BallotsLeft = ballots, Retracted = retracted, Phase = AcquirePhase.ReadAll };
 
     /// <param name="highestPromise">Over all votes, of whatever version.</param>
     /// <param name="ownVote">As it stands on disk.</param>
@@ -45,7 +59,7 @@ public readonly record struct AcquireSteps
 
         // R22. A release that got no further than our vote may already have let a rival vote on the next version. Skipping it, neither of
         // us would take the other's votes for its own ballot, and each would commit itself. So skip only under a vote that still holds.
-        var maySkip = ownedByUs && ownVote.LeaseVersion == leader.LeaseVersion && !ownVote.IsReleased;
+        var maySkip = ownedByUs && leader.LeaseVersion > Retracted && ownVote.LeaseVersion == leader.LeaseVersion && !ownVote.IsReleased;
         var next = leader.LeaseVersion + 1;
         var read = this with
         {
@@ -130,7 +144,7 @@ public readonly record struct AcquireSteps
     private AcquireSteps StartBallot() => this with
     {
         Phase = AcquirePhase.Ballot,
-        Round = BallotRound.Start((int)Self.HostId, (int)Leader!.NumHosts, Version, Number, Self),
+        Round = BallotRound.Start((int)Self.HostId, (int)Leader!.NumHosts, Version, Number, Self, Version <= Retracted),
     };
 
     private AcquireSteps Advance(BallotRound round) => round switch

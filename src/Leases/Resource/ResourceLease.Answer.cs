@@ -24,8 +24,8 @@ public sealed partial class ResourceLease
                 case AcquireEnd.OwnVoteChanged:
                     return Refused(RecordError.WrongOwner, lease.geometry.VoteOffset(keeper.HostId));
                 default:
-                    return await RetractAsync() is { } failure
-                        ? Unknown(failure)
+                    return await RetractAsync() is { } failure ? Unknown(failure)
+                        : mayOwn ? Unknown("rivals outvoted us while the leader named us")
                         : new AcquireOutcome.Contended($"rivals outvoted us {options.MaxBallots} times for '{lease.resource}'; try again");
             }
         }
@@ -50,6 +50,7 @@ public sealed partial class ResourceLease
                 }
 
                 Begin();
+                mayOwn = false;
                 return failure is not null ? new AcquireOutcome.IoFailed($"taking '{lease.resource}': {failure}") : await SharedAsync(sharing!);
             }
 
@@ -58,14 +59,15 @@ public sealed partial class ResourceLease
                 return Lost();
             }
 
-            Volatile.Write(ref lease.held, mine);
-            if (mine.Leader.LeaseVersion > options.MinimumVersion)
+            if (mine.Leader.LeaseVersion > Math.Max(options.MinimumVersion, lease.retracted))
             {
+                Volatile.Write(ref lease.held, mine);
                 return new AcquireOutcome.Acquired(mine.Leader.LeaseVersion);
             }
 
-            // R22: owned, but in a version that was used before. Only an owner may skip versions, so take it once more as its owner.
+            // R22: owned, but in a version that was used before, or that we took back once. Only an owner may skip versions, so take it once more as its owner.
             Begin();
+            mayOwn = true;
             return null;
         }
 
@@ -81,7 +83,7 @@ public sealed partial class ResourceLease
             var after = judging ? steps : steps.Failed();
             if (!after.ProposalIsOut)
             {
-                return new AcquireOutcome.IoFailed($"taking '{lease.resource}': {failure}");
+                return mayOwn ? Unknown(failure) : new AcquireOutcome.IoFailed($"taking '{lease.resource}': {failure}");
             }
 
             // Our proposal is on the disk: rivals may make us owner without telling us. Only the leader or another ballot has the answer.
@@ -114,7 +116,7 @@ public sealed partial class ResourceLease
                 return null;
             }
 
-            return Alive() ? await lease.WriteVoteAsync(steps.OwnVote.Released()) : "our deadline passed";
+            return Alive() ? await lease.WriteReleasedAsync(steps.OwnVote) : "our deadline passed";
         }
 
         private async ValueTask<AcquireOutcome> OwnedAsync(AcquireOutcome outcome) => await RetractAsync() is { } failure ? Unknown(failure) : outcome;

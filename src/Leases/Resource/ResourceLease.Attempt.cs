@@ -15,6 +15,9 @@ public sealed partial class ResourceLease
         private OwnerWatch? watch;
         private int pauses;
 
+        /// <summary>The leader named this life of ours when it was read last: an attempt that fails then leaves an owner behind.</summary>
+        private bool mayOwn;
+
         public async ValueTask<AcquireOutcome> RunAsync()
         {
             if (await lease.EarlierWritesAsync() is { } late)
@@ -33,7 +36,9 @@ public sealed partial class ResourceLease
 
                 if (stop.IsCancellationRequested && steps.Phase is AcquirePhase.ReadAll or AcquirePhase.JudgeOwner or AcquirePhase.ReadLeader)
                 {
-                    return await RetractAsync() is { } ghost ? Unknown(ghost) : throw new OperationCanceledException(stop);
+                    return await RetractAsync() is { } ghost ? Unknown(ghost)
+                        : mayOwn ? Unknown("stopped while the leader named us")
+                        : throw new OperationCanceledException(stop);
                 }
 
                 var outcome = steps.Phase switch
@@ -55,7 +60,7 @@ public sealed partial class ResourceLease
         private void Begin()
         {
             (watch, pauses) = (null, 0);
-            steps = AcquireSteps.Begin(new OwnerValue((ulong)keeper.HostId, generation, lease.NowSeconds), Math.Max(1, options.MaxBallots));
+            steps = AcquireSteps.Begin(new OwnerValue((ulong)keeper.HostId, generation, lease.NowSeconds), Math.Max(1, options.MaxBallots), lease.retracted);
         }
 
         // The deadline first: read the other way round, a join in between would lend its deadline to our former life.
@@ -107,6 +112,7 @@ public sealed partial class ResourceLease
             }
 
             steps = steps.ReadAll(leader, highest, ownVote, options.MinimumVersion);
+            mayOwn = leader.Timestamp != 0 && leader.OwnerId == (ulong)keeper.HostId && leader.OwnerGeneration == generation;
             return steps.Phase == AcquirePhase.Ballot ? await AwaitSharersAsync() : null;
         }
 
@@ -186,6 +192,8 @@ public sealed partial class ResourceLease
         {
             if (steps.Round.Phase is BallotPhase.WritePromise or BallotPhase.WriteAccept)
             {
+                // The vote that an earlier grant would be given back with is overwritten here: from now on this attempt alone has the answer.
+                Volatile.Write(ref lease.held, null);
                 if (await lease.WriteVoteAsync(steps.Round.VoteToWrite) is { } writeFailure)
                 {
                     return await FailedAsync(writeFailure);

@@ -6,8 +6,9 @@ public sealed partial class ResourceLease
 {
     /// <summary>Gives the resource back, so that the next owner need not wait.</summary>
     /// <remarks>
-    /// R8: the caller's own writes under the lease must have returned before. Vote first, leader second: if a rival writes us in again
-    /// after our leader write, the mark on our vote still says released.
+    /// R8: the caller's own writes under the lease must have returned before. Leader first, vote second. With the vote marked first a rival
+    /// that wrote us in once more makes the resource free, somebody takes it, and our leader write, if it is slow, lands on that grant.
+    /// This way our leader write is back before anybody may take it; and if a rival writes us in after that, the mark says released.
     /// </remarks>
     /// <exception cref="InvalidOperationException">Another call on this lease is running.</exception>
     public async ValueTask<ReleaseOutcome> ReleaseAsync()
@@ -29,45 +30,59 @@ public sealed partial class ResourceLease
             return new ReleaseOutcome.WriteOutstanding(late);
         }
 
-        Volatile.Write(ref held, null);
         if (!StillUs(ours))
         {
             return Lost();
         }
 
-        if (await WriteVoteAsync(ours.Vote.Released()) is { } voteFailure)
-        {
-            return Retryable(ours, voteFailure);
-        }
-
+        // From now on it is not ours, however far this try gets: for rivals it may be free.
+        Volatile.Write(ref held, ours with { IsGivenBack = true });
         var (error, leader, readFailure) = await ReadLeaderAsync();
         if (readFailure is not null)
         {
-            return Retryable(ours, readFailure);
+            return IoFailed(readFailure);
         }
 
-        if (error == RecordError.None && leader!.LeaseVersion > ours.Leader.LeaseVersion)
+        if (ours.IsGivenBack && error == RecordError.None && leader!.LeaseVersion > ours.Leader.LeaseVersion && !NamesUs(leader, ours))
         {
-            // A rival had written us in, so our marked vote alone made it free, and somebody has taken it since.
-            return new ReleaseOutcome.Released(ByVoteOnly: true);
+            // An earlier try got as far as the leader, and somebody has taken it since.
+            Volatile.Write(ref held, null);
+            return new ReleaseOutcome.Released(ByVoteOnly: false);
         }
 
-        if (error != RecordError.None || leader is null || !NamesUs(leader, ours))
+        if (error != RecordError.None && StillUs(ours) && await WriteReleasedAsync(ours.Vote) is { } markFailure)
         {
+            // Nobody can take it under such a leader; whoever repairs it must not find an owner in our vote.
+            return IoFailed(markFailure);
+        }
+
+        var stale = error == RecordError.None && leader!.LeaseVersion < ours.Leader.LeaseVersion;
+        var stands = stale ? await OwnVoteStandsAsync(ours) : leader is not null && NamesUs(leader, ours);
+        if (stands is null)
+        {
+            return IoFailed("our vote could not be read");
+        }
+
+        if (error != RecordError.None || leader is null || leader.LeaseVersion > ours.Leader.LeaseVersion || stands is false)
+        {
+            Volatile.Write(ref held, null);
             return new ReleaseOutcome.LeaderChanged($"the leader of '{resource}' is not the one we committed "
                 + $"(version {ours.Leader.LeaseVersion}): {(leader is null ? error.Explain() : $"version {leader.LeaseVersion}, owner {leader.OwnerId}")}; it was left alone");
         }
 
-        if (leader.Timestamp == 0 && leader.LeaseVersion == ours.Leader.LeaseVersion)
+        if (!StillUs(ours))
         {
-            // An earlier release of ours got this far, although it was told that it had failed.
-            return new ReleaseOutcome.Released(ByVoteOnly: false);
+            return Lost();
         }
 
-        if (leader.WriteId != (ulong)keeper.HostId && leader.LeaseVersion == ours.Leader.LeaseVersion)
+        // A rival wrote us in and may be about to do so again; our marked vote is what counts then.
+        var byVoteOnly = !stale && leader.WriteId != (ulong)keeper.HostId;
+
+        // A lower version can only be a stalled write of an older grant; ours is the truth, and it goes back with it.
+        if (!byVoteOnly && (stale || leader.Timestamp != 0)
+            && await WriteLeaderAsync(Written(ours.Leader) with { Timestamp = 0, Flags = leader.Flags & ~LeaderFlags.ShortHold }) is { } leaderFailure)
         {
-            // A rival wrote us in and may be about to do so again; our marked vote is what counts then.
-            return new ReleaseOutcome.Released(ByVoteOnly: true);
+            return IoFailed(leaderFailure);
         }
 
         if (!StillUs(ours))
@@ -75,16 +90,28 @@ public sealed partial class ResourceLease
             return Lost();
         }
 
-        // A lower version can only be a stalled rival's write of an older grant of ours; ours is the truth, and it goes back with it.
-        return await WriteLeaderAsync(Written(ours.Leader) with { Timestamp = 0, Flags = leader.Flags & ~LeaderFlags.ShortHold }) is { } leaderFailure
-            ? Retryable(ours, leaderFailure)
-            : new ReleaseOutcome.Released(ByVoteOnly: false);
+        if (await WriteReleasedAsync(ours.Vote) is { } voteFailure)
+        {
+            return IoFailed(voteFailure);
+        }
+
+        Volatile.Write(ref held, null);
+        return new ReleaseOutcome.Released(byVoteOnly);
+    }
+
+    /// <summary>Our vote still says that we hold it: then a leader in a lower version is an old one, and not that of a resource made anew.</summary>
+    /// <returns>Null when it cannot be read.</returns>
+    private async ValueTask<bool?> OwnVoteStandsAsync(Holding ours)
+    {
+        var sector = new byte[geometry.SectorSize];
+        var failure = await io.ReadAsync(offset + geometry.VoteOffset(keeper.HostId), sector, keeper.Timing.IoTimeout);
+        return failure is not null ? null : BallotBlock.TryParse(sector, out var vote) == RecordError.None && vote == ours.Vote;
     }
 
     /// <summary>Reads the leader again. R27: a lower version of ours under a valid deadline is put right.</summary>
     /// <remarks>
-    /// A rival that decided an earlier grant of ours and then stalled may write it back over the present one: nothing of it is wrong but
-    /// the version, and the next version would then be counted from the wrong number.
+    /// Whoever decided or gave back an earlier grant, of us or of another host, and then stalled may write that leader over the present one.
+    /// The votes still say who owns it, but others see it as free, or wait for the wrong owner, and count versions from the wrong number.
     /// </remarks>
     /// <exception cref="InvalidOperationException">Another call on this lease is running.</exception>
     public async ValueTask<ConfirmOutcome> ConfirmAsync()
@@ -101,14 +128,22 @@ public sealed partial class ResourceLease
             return ConfirmOutcome.Unknown;
         }
 
-        if (error != RecordError.None || leader is null || !NamesUs(leader, ours) || leader.Timestamp == 0 || leader.LeaseVersion > ours.Leader.LeaseVersion)
+        if (error != RecordError.None || leader is null || leader.LeaseVersion > ours.Leader.LeaseVersion)
         {
             return ConfirmOutcome.NotOurs;
         }
 
         if (leader.LeaseVersion == ours.Leader.LeaseVersion)
         {
-            return StillUs(ours) ? ConfirmOutcome.Ours : ConfirmOutcome.NotOurs;
+            return NamesUs(leader, ours) && leader.Timestamp != 0 && StillUs(ours) ? ConfirmOutcome.Ours : ConfirmOutcome.NotOurs;
+        }
+
+        switch (await OwnVoteStandsAsync(ours))
+        {
+            case null:
+                return ConfirmOutcome.Unknown;
+            case false:
+                return ConfirmOutcome.NotOurs;
         }
 
         if (await EarlierWritesAsync() is not null || !StillUs(ours))
@@ -138,12 +173,12 @@ public sealed partial class ResourceLease
     private bool NamesUs(LeaderRecord leader, Holding ours) =>
         leader.OwnerId == (ulong)keeper.HostId && leader.OwnerGeneration == ours.Generation;
 
-    private ReleaseOutcome.IoFailed Retryable(Holding ours, string failure)
-    {
-        Volatile.Write(ref held, ours with { IsGivenBack = true });
-        return new ReleaseOutcome.IoFailed($"giving back '{resource}': {failure}; release again, or leave the host id to expire");
-    }
+    private ReleaseOutcome.IoFailed IoFailed(string failure) =>
+        new($"giving back '{resource}': {failure}; release again, or leave the host id to expire");
 
-    private ReleaseOutcome.LostHostId Lost() =>
-        new($"'{resource}' was not given back: our deadline passed, others wait until this host is provably dead");
+    private ReleaseOutcome.LostHostId Lost()
+    {
+        Volatile.Write(ref held, null);
+        return new($"'{resource}' was not given back: our deadline passed, others wait until this host is provably dead");
+    }
 }

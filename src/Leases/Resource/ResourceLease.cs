@@ -21,6 +21,7 @@ public sealed partial class ResourceLease
     private PendingWrite? lastLeader;
     private Holding? held;
     private int knownHosts;
+    private ulong retracted;
     private int busy;
 
     /// <param name="area">Where the resource lies; may be another range than the lockspace's.</param>
@@ -120,6 +121,13 @@ public sealed partial class ResourceLease
         vote.Format(sector);
         lastVote = io.Write(offset + geometry.VoteOffset(keeper.HostId), sector);
         return await ReturnedAsync(lastVote);
+    }
+
+    /// <summary>Marks our vote: whatever makes us owner of this version, others may take it as given back.</summary>
+    private async ValueTask<string?> WriteReleasedAsync(BallotBlock vote)
+    {
+        retracted = Math.Max(retracted, vote.LeaseVersion);
+        return await WriteVoteAsync(vote.Released());
     }
 
     private async ValueTask<string?> WriteLeaderAsync(LeaderRecord leader)

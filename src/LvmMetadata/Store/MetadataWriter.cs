@@ -40,14 +40,14 @@ internal sealed class MetadataWriter
             }
             for (var i = 0; i < copies.Count; i++)
             {
+                var (copy, at, align) = (copies[i], copies[i].Area.OffsetBytes + places[i], copies[i].Ring.Alignment);
                 // R2: the deadline is read directly before each write.
-                if (!guard.MayWrite())
+                if (guard.Issue(() => copy.Pv.WriteAsync(at, text[..((size + align - 1) / align * align)])) is not { } writing)
                 {
                     return Fenced(issued, "before the text");
                 }
                 issued = true;
-                var align = copies[i].Ring.Alignment;
-                await copies[i].Pv.WriteAsync(copies[i].Area.OffsetBytes + places[i], text[..((size + align - 1) / align * align)]);
+                await writing;
             }
             await FlushAllAsync(copies);
             // R25: beside each other, both asked for after the flush returned; the texts so far are nobody's.
@@ -65,13 +65,13 @@ internal sealed class MetadataWriter
             for (var i = 0; i < copies.Count; i++)
             {
                 var location = new TextLocation(places[i], size, crc, 0);
-                var header = await HeaderSectorAsync(copies[i], location);
+                var (copy, header) = (copies[i], await HeaderSectorAsync(copies[i], location));
                 // R2: behind every read, or a host that sleeps while it waits for one wakes up and writes.
-                if (!guard.MayWrite())
+                if (guard.Issue(() => copy.Pv.WriteAsync(copy.Area.OffsetBytes, header)) is not { } writing)
                 {
                     return Fenced(issued, "before a header");
                 }
-                await copies[i].Pv.WriteAsync(copies[i].Area.OffsetBytes, header);
+                await writing;
                 // R2: the second header only when the first is durable, or a crash could lose both at once.
                 await copies[i].Pv.FlushAsync();
                 written.Add(copies[i] with { Location = location });

@@ -39,17 +39,7 @@ public sealed class WdmdWatchdog(string socketPath, string name, TimeProvider bo
         try
         {
             using var daemon = Connect();
-            daemon.Send(WdmdMessage.Of(WdmdMessage.Status));
-            var answer = new byte[WdmdMessage.Bytes];
-            for (var read = 0; read < answer.Length;)
-            {
-                var part = daemon.Receive(answer.AsSpan(read));
-                if (part == 0)
-                {
-                    return $"wdmd at {socketPath} closed the connection instead of telling its timeout; look at its log";
-                }
-                read += part;
-            }
+            var answer = AskStatus(daemon);
             var (fires, tests) = (WdmdMessage.FireTimeout(answer), WdmdMessage.TestInterval(answer));
             // It stops feeding when the expiry is nearer than its next test: one renewal that fails must not bring it there.
             if (timing.Expiry - 2 * (timing.RenewalInterval + LeaseTiming.RenewalPause) <= tests)
@@ -105,6 +95,9 @@ public sealed class WdmdWatchdog(string socketPath, string name, TimeProvider bo
             {
                 held.Send(WdmdMessage.Of(WdmdMessage.Live));
                 held.Send(WdmdMessage.Of(WdmdMessage.LetGo));
+                // Nothing but this is answered, and messages are taken in order. wdmd looks for a connection that was closed before it
+                // reads what is left in it: closed without waiting, we would be a client that died while it held on.
+                AskStatus(held);
             }
             catch (SocketException failed)
             {
@@ -116,6 +109,18 @@ public sealed class WdmdWatchdog(string socketPath, string name, TimeProvider bo
     }
 
     public void Dispose() => Disarm();
+
+    static byte[] AskStatus(Socket daemon)
+    {
+        daemon.Send(WdmdMessage.Of(WdmdMessage.Status));
+        var answer = new byte[WdmdMessage.Bytes];
+        for (var read = 0; read < answer.Length;)
+        {
+            var part = daemon.Receive(answer.AsSpan(read));
+            read += part > 0 ? part : throw new SocketException((int)SocketError.ConnectionReset);
+        }
+        return answer;
+    }
 
     Socket Connect()
     {

@@ -137,6 +137,11 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
     {
         try
         {
+            // R27: the leader sector, too. A version that a stalled rival wrote back is put right, somebody else's name ends the term.
+            if (await fence.ConfirmAsync() is not null && fence.ClosedBecause is not null)
+            {
+                return;
+            }
             if (await store.ScrubAsync() is { } found)
             {
                 await SettleAsync(found);

@@ -18,11 +18,10 @@ sealed class FencedArea(ILeaseArea inner, PoolFence fence) : ILeaseArea
     /// <exception cref="Refusal">The term is over; nothing was written.</exception>
     public async ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data)
     {
-        using var entry = fence.Enter();
-        if (!fence.MayWrite())
+        if (fence.Issue(() => inner.WriteAsync(offsetBytes, data)) is not { } writing)
         {
             throw Refusal.Unknown($"this host stopped being SPM ({fence.ClosedBecause ?? "its deadline passed"}) before all of it was written. Ask again: it is harmless, and the SPM of now finishes it.");
         }
-        await inner.WriteAsync(offsetBytes, data);
+        await writing;
     }
 }

@@ -48,6 +48,11 @@ sealed class Membership(
             throw Refusal.Conflict(
                 $"another process on this machine uses host id {identity.HostId} of this pool, or a write of an earlier one has not returned yet. Stop it, or give this node another host id.");
         }
+        if (HasHeirs())
+        {
+            throw Refusal.Unavailable(
+                $"host id {identity.HostId} is not taken again while processes of this machine run that hold a lease under its former life ('spm lease hold'). End them.");
+        }
         await RefuseOtherTagsAsync();
         await RefreshRecordsAsync();
         await RefuseSecondNameAsync();
@@ -185,6 +190,23 @@ sealed class Membership(
             locked = false;
         }
     }
+
+    /// <summary>Processes of this machine still run that were started under a lease of this host id: they inherited a lock on its record.</summary>
+    /// <remarks>A new generation would tell everybody that what the old one held is free, while they still work under it.</remarks>
+    public bool HasHeirs()
+    {
+        var (offset, length) = HeirsRange;
+        var free = domain.Lun.TryLock(offset, length);
+        if (free)
+        {
+            domain.Lun.Unlock(offset, length);
+        }
+        return !free;
+    }
+
+    /// <summary>What they lock, on the LUN: bytes that no other lock covers.</summary>
+    public (long OffsetBytes, long LengthBytes) HeirsRange =>
+        (domain.SpmOffset + domain.Layout.HostRecordOffsetBytes(identity.HostId, 0), domain.Lun.SectorSize);
 
     /// <summary>Somebody else's name stands in our sector, and was not given back.</summary>
     public async Task<bool> IsHeldByOtherAsync() =>

@@ -30,7 +30,7 @@ static class OfflineJoin
                 var membership = new Membership(domain, ports.Identity(id), timing, ports.BootClock, ports.Choice);
                 try
                 {
-                    if (membership.TryLockSector() && !await membership.IsHeldByOtherAsync() && await MayUseMapAsync(domain, membership.Identity))
+                    if (membership.TryLockSector() && !membership.HasHeirs() && !await membership.IsHeldByOtherAsync() && await MayUseMapAsync(domain, membership.Identity))
                     {
                         await membership.JoinAsync(stop);
                         return membership;

@@ -53,6 +53,9 @@ sealed class OfflinePool : IPoolVerbs
         }
     }
 
+    /// <summary>For what is written under the SPM lease beside the volume group.</summary>
+    public PoolFence Fence => term.Fence;
+
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => verbs.ListVolumesAsync();
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => verbs.GetVolumeAsync(reference);

@@ -7,14 +7,14 @@ namespace OvirtSpm.Node.Roles;
 /// <remarks>
 /// The deadline is read at the moment of asking, on a clock that counts suspend; closing is one-way.
 /// The margin covers the cost of getting from the question to the device.
-/// Whoever asks in order to write is inside meanwhile: a closed fence is final only when everybody has left.
+/// Asking and issuing are one step: when <see cref="Close"/> returns, every write that was let through has been handed to the device.
 /// </remarks>
 /// <param name="confirm">R25: what the disk says of the lease now.</param>
 public sealed class PoolFence(
     ulong epoch, Func<TimeSpan, bool> deadlineHolds, TimeSpan margin, TimeProvider clock, Func<ValueTask<ConfirmOutcome>>? confirm = null) : IWriteGuard
 {
+    readonly Lock issuing = new();
     readonly Dictionary<long, long> inside = [];
-    TaskCompletionSource? left;
     long entries;
     volatile string? closedBecause;
 
@@ -26,7 +26,21 @@ public sealed class PoolFence(
     // R2, R1: read the deadline itself, now; a timer that would have set a flag may not have run yet.
     public bool MayWrite() => closedBecause is null && deadlineHolds(margin);
 
-    public void Close(string why) => Interlocked.CompareExchange(ref closedBecause, why, null);
+    public ValueTask? Issue(Func<ValueTask> write)
+    {
+        lock (issuing)
+        {
+            return MayWrite() ? write() : null;
+        }
+    }
+
+    public void Close(string why)
+    {
+        lock (issuing)
+        {
+            closedBecause ??= why;
+        }
+    }
 
     public async ValueTask<string?> ConfirmAsync()
     {
@@ -42,7 +56,7 @@ public sealed class PoolFence(
         }
     }
 
-    /// <summary>Before asking <see cref="MayWrite"/> in order to write; disposed when the write has returned.</summary>
+    /// <summary>Around one step of the pool's writer; disposed when the step is done.</summary>
     public Entry Enter()
     {
         lock (inside)
@@ -52,7 +66,7 @@ public sealed class PoolFence(
         }
     }
 
-    /// <summary>R27: how long the one who is inside longest has been there; zero when nobody is.</summary>
+    /// <summary>R27: how long the oldest step that is not done has taken; zero when none is under way.</summary>
     public TimeSpan InsideFor
     {
         get
@@ -64,26 +78,12 @@ public sealed class PoolFence(
         }
     }
 
-    /// <summary>Completes when nobody is inside.</summary>
-    public Task WhenLeftAsync()
-    {
-        lock (inside)
-        {
-            return inside.Count == 0 ? Task.CompletedTask : (left ??= new TaskCompletionSource()).Task;
-        }
-    }
-
     void Leave(long entry)
     {
-        TaskCompletionSource? waiting = null;
         lock (inside)
         {
-            if (inside.Remove(entry) && inside.Count == 0)
-            {
-                (waiting, left) = (left, null);
-            }
+            inside.Remove(entry);
         }
-        waiting?.SetResult();
     }
 
     public readonly struct Entry(PoolFence fence, long number) : IDisposable

@@ -6,8 +6,8 @@ namespace OvirtSpm.Node.Roles;
 
 /// <summary>What ends a term that does not end by itself: the process is killed, the machine is reset, the lease is not renewed.</summary>
 /// <remarks>
-/// R21: on guard from the moment the SPM lease is ours until the fence is closed, everybody who might still write has left, and every
-/// write has returned. Then the timer and the watchdog are disarmed, and the node and its guests' volumes live on.
+/// R21: on guard from the moment the SPM lease is ours until the fence is closed and every write has returned. Then the timer and the
+/// watchdog are disarmed, and the node and its guests' volumes live on: a read that hangs changes nothing.
 /// </remarks>
 /// <param name="stuckAfter">R27: one step of the pool's writer may take as long as a lease lasts; each of its I/Os may take T.</param>
 sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTimer, TimeSpan stuckAfter, ILeaseObserver? inner = null) : ILeaseObserver
@@ -47,12 +47,11 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
         }
     }
 
-    /// <summary>Off guard as soon as nothing can be written under this fence any more; until then renewals go on moving the deadline.</summary>
+    /// <summary>Closed, a fence lets nothing more through: off guard when every write has returned. Until then renewals go on moving the deadline.</summary>
     /// <param name="writesReturned">R8: completes when every write that was issued has returned.</param>
     public async Task EndAsync(PoolFence fence, Func<Task> writesReturned)
     {
-        // In this order: whoever is inside may still issue a write, whoever has left has issued it.
-        await fence.WhenLeftAsync();
+        fence.Close("the term ended");
         await writesReturned();
         lock (gate)
         {

@@ -161,6 +161,8 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
         var leases = lun.Window(Start(group, SpecialVolumes.Leases), SpecialVolumes.Leases.RealBytes);
         await ResourceFormat.InitialiseAsync(
             leases, DomainLimits.SpmLeaseSlot * DomainLimits.AlignmentBytes, geometry, lockspace, PoolDomain.SpmResource);
+        var named = lun.Window(Start(group, SpecialVolumes.ExternalLeases), SpecialVolumes.ExternalLeases.RealBytes);
+        await LeaseIndexStore.WriteWholeAsync(named, lockspace, clock.GetUtcNow(), new Dictionary<int, string>());
         var spm = lun.Window(Start(group, SpecialVolumes.Spm), SpecialVolumes.Spm.RealBytes);
         foreach (var write in SpmVolumeCreation.Writes(new Superblock(NewGuid(), options.Domain, SpmLayout.Create(lun.SectorSize))))
         {

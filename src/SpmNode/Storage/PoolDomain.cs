@@ -28,7 +28,9 @@ sealed class PoolDomain
         Leases = Window(SpecialVolumes.Leases);
         Slots = Window(SpecialVolumes.Metadata);
         Spm = Window(SpecialVolumes.Spm);
+        ExternalLeases = Window(SpecialVolumes.ExternalLeases);
         IdsOffset = places[SpecialVolumes.Ids.Name].Item1;
+        SpmOffset = places[SpecialVolumes.Spm.Name].Item1;
     }
 
     public ILun Lun { get; }
@@ -46,6 +48,9 @@ sealed class PoolDomain
 
     public ILeaseArea Leases { get; }
 
+    /// <summary>Leases that users name, and the index that finds them.</summary>
+    public ILeaseArea ExternalLeases { get; }
+
     public ILeaseArea Slots { get; }
 
     public ILeaseArea Spm { get; }
@@ -60,6 +65,9 @@ sealed class PoolDomain
 
     /// <summary>Where the lockspace begins on the LUN, for R7's lock on a host id's sector.</summary>
     public long IdsOffset { get; }
+
+    /// <summary>Where the volume <c>spm</c> begins on the LUN, for the locks of processes that hold a lease.</summary>
+    public long SpmOffset { get; }
 
     public string Lockspace => Uuid.ToString();
 

@@ -24,7 +24,7 @@ sealed class TestNode(NodeCluster cluster, int hostId, ChildProcess process, str
     public async Task JoinedAsync()
     {
         var file = Path.Combine(cluster.StateOf(hostId), "url");
-        await NodeCluster.WaitAsync(TimeSpan.FromSeconds(40), $"host {hostId} joins: {cluster.Run.Log($"host{hostId}")}", async () =>
+        await NodeCluster.WaitAsync(TimeSpan.FromSeconds(120), $"host {hostId} joins: {cluster.Run.Log($"host{hostId}")}", async () =>
         {
             Assert.False(process.HasExited, $"host {hostId} ended: {(process.HasExited ? Log : "")}");
             if (client is null && File.Exists(file) && await File.ReadAllTextAsync(file) is { Length: > 0 } url)

@@ -9,6 +9,7 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Simulation.Pool;
@@ -29,11 +30,17 @@ internal sealed class PoolHost
         clockRate = world.Choice.Pick(801, "clock rate, ppm") - 400;
         machine = RandomIdentity.Guid(world.Choice);
         Path = new SimPath(id, world.Disk, world.Scheduler, world.Choice);
+        Watchdog = new SimWatchdog(this, world.Scheduler);
     }
 
     public int Id { get; }
 
     public SimPath Path { get; }
+
+    public SimWatchdog Watchdog { get; }
+
+    /// <summary>When the watchdog reset this machine, on the world's clock.</summary>
+    public List<TimeSpan> Resets { get; } = [];
 
     public HostNode? Node { get; private set; }
 
@@ -58,6 +65,15 @@ internal sealed class PoolHost
         process!.Kill();
         Node = null;
         world.Trace($"h{Id} killed");
+    }
+
+    /// <summary>The machine starts again: nothing that was queued lands any more, apart from what is on its way into the device.</summary>
+    public void Reset()
+    {
+        Resets.Add(world.Scheduler.Now);
+        Kill();
+        Path.Reset();
+        RestartWhenQuiet(TimeSpan.FromSeconds(10));
     }
 
     /// <summary>R7: the next life begins when the kernel has let go of the last one's writes.</summary>
@@ -87,7 +103,10 @@ internal sealed class PoolHost
         var lun = new SimLun(Path, life);
         var domain = await PoolDomain.OpenAsync(lun);
         var identity = new HostIdentity(Id, $"host{Id}", "/state", machine, machine, $"http://host{Id}", "sim");
-        var membership = new Membership(domain, identity, domain.Timing, clock, world.Choice);
+        var guard = world.HasWatchdogs
+            ? new TermGuard(WatchdogKind.Device, Watchdog.For(clock), killTimer: null, domain.Timing.Expiry)
+            : new TermGuard(domain.Timing.Expiry);
+        var membership = new Membership(domain, identity, domain.Timing, clock, world.Choice, guard: guard);
         var maps = new ActivationMaps(domain, Id, identity.MapOwner);
         var meter = new Meter("simulation");
         HostNode? node = null;

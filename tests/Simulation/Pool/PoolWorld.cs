@@ -20,12 +20,14 @@ internal sealed class PoolWorld : SimWorld
     private readonly (long Start, long End)[] areas;
     private int textBy;
     private readonly Dictionary<long, MetadataVersion> versionOf = [];
+    private readonly Dictionary<long, TimeSpan> harmed = [];
     private MetadataVersion newest;
     private bool metadataLanded;
 
-    public PoolWorld(int hosts, ulong seed, int watchdogTimeoutSeconds = 3)
+    public PoolWorld(int hosts, ulong seed, int watchdogTimeoutSeconds = 3, bool watchdogs = false)
         : base(seed)
     {
+        HasWatchdogs = watchdogs;
         Disk = new SimDisk(seed % 4 == 3 ? 4096 : 512, 10L << 30, Scheduler, Choice);
         outside = new FormatLun(Disk);
         var creator = new DomainCreator(outside, new FixedClock(), Choice, "simulation");
@@ -44,6 +46,13 @@ internal sealed class PoolWorld : SimWorld
 
     public SimDisk Disk { get; }
 
+    public bool HasWatchdogs { get; }
+
+    /// <summary>Nothing resets a host that hangs: its queued header may land over a later one. Then one copy is harmed, for one scrub.</summary>
+    public bool LateWritesMayLand { get; set; }
+
+    public int LateWrites { get; private set; }
+
     public PoolDomain Domain { get; }
 
     public IReadOnlyList<PoolHost> Hosts { get; }
@@ -54,6 +63,8 @@ internal sealed class PoolWorld : SimWorld
     public Action<PoolHost>? BeforeHeaders { get; set; }
 
     public PoolHost? Leader => Hosts.FirstOrDefault(host => host.Verbs is not null);
+
+    public bool IsHeader(long offset) => headers.Contains(offset);
 
     /// <summary>A header or a text of the volume group.</summary>
     public bool IsMetadata(long offset) => areas.Any(area => offset >= area.Start && offset < area.End);
@@ -105,6 +116,17 @@ internal sealed class PoolWorld : SimWorld
             CheckMetadata(Read());
         }
 
+        if (harmed.Count > 1)
+        {
+            Fail("a late write harmed both copies at once");
+        }
+
+        // A scrub begins every second; the rest is its own I/O on this disk.
+        if (harmed.Values.Any(since => Scheduler.Now - since > TimeSpan.FromSeconds(2)))
+        {
+            Fail("a late write was not repaired within one scrub");
+        }
+
         if (Hosts.FirstOrDefault(host => host.Path.Violation is not null) is { } broken)
         {
             Fail(broken.Path.Violation!);
@@ -131,7 +153,17 @@ internal sealed class PoolWorld : SimWorld
         {
             if (copy.Version is { } version)
             {
-                if (version < versionOf.GetValueOrDefault(copy.AreaOffsetBytes))
+                if (version >= newest)
+                {
+                    harmed.Remove(copy.AreaOffsetBytes);
+                }
+
+                if (version < versionOf.GetValueOrDefault(copy.AreaOffsetBytes) && LateWritesMayLand)
+                {
+                    LateWrites++;
+                    harmed[copy.AreaOffsetBytes] = Scheduler.Now;
+                }
+                else if (version < versionOf.GetValueOrDefault(copy.AreaOffsetBytes))
                 {
                     Fail($"NoLateWrite: the copy at {copy.AreaOffsetBytes} held {versionOf[copy.AreaOffsetBytes]} and was overwritten with {version}");
                 }

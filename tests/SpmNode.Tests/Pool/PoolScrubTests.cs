@@ -88,6 +88,32 @@ public sealed class PoolScrubTests
         Assert.IsType(ends ? typeof(PoolResult.NotIssued) : typeof(PoolResult.Done), await Extend(term, volume, 3));
     }
 
+    [Theory]
+    [InlineData(ConfirmOutcome.NotOurs, true)]
+    [InlineData(ConfirmOutcome.Unknown, false)]
+    [InlineData(ConfirmOutcome.Restored, false)]
+    public async Task R27_an_idle_SPM_reads_its_leader_sector_every_second_and_steps_down_when_it_names_another(ConfirmOutcome found, bool ends)
+    {
+        var lun = await TestDomain.LunAsync();
+        var (says, asked) = (ConfirmOutcome.Ours, new SemaphoreSlim(0));
+        var term = await TestDomain.LeadAsync(lun, clock: clock, confirm: () =>
+        {
+            asked.Release();
+            return says;
+        });
+        Assert.True(await asked.WaitAsync(Patience)); // by the takeover
+        var writes = lun.Writes;
+        says = found;
+        clock.Pass(TimeSpan.FromSeconds(1));
+        Assert.True(await asked.WaitAsync(Patience));
+        if (ends)
+        {
+            await term.Writing.WaitAsync(Patience);
+        }
+        Assert.Equal(ends, term.Term.Fence.ClosedBecause is not null);
+        Assert.Equal(writes, lun.Writes);
+    }
+
     /// R22: the term ended, so the next takeover opens the metadata afresh; what the node acknowledged before is not forgotten.
     [Fact]
     public async Task A_foreign_text_that_lost_an_acknowledged_volume_is_refused_at_the_next_takeover_of_whoever_knew_it()

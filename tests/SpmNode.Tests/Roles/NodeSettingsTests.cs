@@ -12,6 +12,7 @@ public sealed class NodeSettingsTests
     [InlineData("host id -1", "--lun /l --host-id -1")]
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit 111")]
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit -1")]
+    [InlineData("--watchdog", "--lun /l --host-id 1 --watchdog watchdog0")]
     [InlineData("ADDRESS:PORT", "--lun /l --host-id 1 --listen nowhere")]
     [InlineData("--insecure-listen", "--lun /l --host-id 1 --listen 192.0.2.1:7400")]
     [InlineData("--advertise", "--lun /l --host-id 1 --listen 0.0.0.0:7400 --insecure-listen true")]

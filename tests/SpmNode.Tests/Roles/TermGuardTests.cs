@@ -24,22 +24,49 @@ public sealed class TermGuardTests
     }
 
     [Fact]
-    public async Task Disarmed_only_when_everybody_has_left_the_fence_and_every_write_has_returned()
+    public async Task Disarmed_when_the_fence_is_closed_and_every_write_has_returned_and_not_for_a_read_that_hangs()
     {
         var (guard, fence, writes) = (Guard(), Fence(), new TaskCompletionSource());
         guard.Begin(fence, TimeSpan.FromSeconds(10));
-        var inside = fence.Enter();
+        using var inside = fence.Enter();
         recorder.Calls.Clear();
         var ending = guard.EndAsync(fence, () => writes.Task);
         Renew(guard, 12);
         Assert.Equal(["kill at 12", "feed until 12"], recorder.Calls);
-        inside.Dispose();
+        Assert.NotNull(fence.ClosedBecause);
         Assert.False(ending.IsCompleted);
-        Assert.Equal(2, recorder.Calls.Count);
         writes.SetResult();
         await ending;
         Renew(guard, 15);
         Assert.Equal(["kill at 12", "feed until 12", "no kill", "disarmed"], recorder.Calls);
+    }
+
+    /// Otherwise "closed and all writes returned" would say nothing about a write whose thread has asked and not issued it yet.
+    [Fact]
+    public async Task Closing_waits_for_a_write_that_was_let_through_and_is_being_issued()
+    {
+        var fence = Fence();
+        using var asked = new ManualResetEventSlim();
+        using var issue = new ManualResetEventSlim();
+        var issued = false;
+        var writer = Task.Run(() => fence.Issue(() =>
+        {
+            asked.Set();
+            issue.Wait();
+            issued = true;
+            return default;
+        }));
+        asked.Wait(TestContext.Current.CancellationToken);
+        var closer = Task.Run(() =>
+        {
+            fence.Close("the test");
+            return issued;
+        });
+        Assert.NotSame(closer, await Task.WhenAny(closer, Task.Delay(50)));
+        issue.Set();
+        Assert.True(await closer);
+        Assert.True((await writer).HasValue);
+        Assert.False(fence.Issue(() => throw new InvalidOperationException("issued through a closed fence")).HasValue);
     }
 
     [Fact]

@@ -1,0 +1,57 @@
+namespace OvirtSpm.Node.LeaseService;
+
+/// <summary>Keeps a command to its lease: it ends in time when the lease is lost.</summary>
+sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvider clock, Action<string> say)
+{
+    long? terminatedAt;
+
+    /// <param name="stop">Somebody asks the command to end; its lease is kept until it did.</param>
+    /// <returns>The command's exit code; null when the lease was lost and the command was ended for it.</returns>
+    public async Task<int?> RunAsync(CancellationToken stop)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var asking = stop.Register(() => ended.TrySetResult());
+        var lost = false;
+        var asked = false;
+        while (!command.Exited.IsCompleted)
+        {
+            // The margin is read at each look and never remembered: a machine that slept finds it negative.
+            var margin = lease.Margin is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+            var step = lease.Lost.IsCompleted || GraceIsOver() ? HoldStep.Kill : HoldPlan.Decide(margin, lease.IoTimeout);
+            if (step == HoldStep.Kill)
+            {
+                if (!lost)
+                {
+                    say(lease.Lost.IsCompleted ? await lease.Lost : $"the lease '{lease.Name}' has {margin.TotalSeconds:0.0} s left");
+                }
+                lost = true;
+                command.Kill();
+                await command.Exited;
+                break;
+            }
+            command.EndUnlessPutOff(margin - HoldPlan.EndOurselvesAt(lease.IoTimeout));
+            if (step == HoldStep.Terminate && !lost)
+            {
+                lost = true;
+                say($"the lease '{lease.Name}' could not be renewed and has {margin.TotalSeconds:0.0} s left; the command is asked to end, and killed at {HoldPlan.KillAt(lease.IoTimeout).TotalSeconds:0.0} s");
+                Terminate();
+            }
+            if (stop.IsCancellationRequested && !asked)
+            {
+                asked = true;
+                command.Terminate();
+            }
+            var look = Task.Delay(HoldPlan.NextLook(margin, lease.IoTimeout), clock);
+            await (asked ? Task.WhenAny(command.Exited, lease.Lost, look) : Task.WhenAny(command.Exited, lease.Lost, look, ended.Task));
+        }
+        return lost ? null : await command.Exited;
+    }
+
+    bool GraceIsOver() => terminatedAt is { } at && clock.GetElapsedTime(at) >= HoldPlan.Grace(lease.IoTimeout);
+
+    void Terminate()
+    {
+        terminatedAt = clock.GetTimestamp();
+        command.Terminate();
+    }
+}
