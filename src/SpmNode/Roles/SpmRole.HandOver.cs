@@ -85,16 +85,14 @@ sealed partial class SpmRole
     /// <summary>An order that came when the term was ending in another way.</summary>
     void EndLeftoverOrder() => Interlocked.Exchange(ref order, null)?.End(new HandOverEnd.Stayed("the term ended meanwhile"));
 
-    async Task DepartAsync(Departure leaving, ulong epoch, bool released)
+    /// <param name="ends">This process goes: the message must be out before.</param>
+    async Task DepartAsync(Departure leaving, ulong epoch, bool released, bool ends)
     {
         if (leaving is not { Successor: { } successor, Order: { } wanted })
         {
             return;
         }
-        if (released)
-        {
-            await succession!.ReleasedAsync(successor, epoch);
-        }
+        var telling = released ? succession!.ReleasedAsync(successor, epoch) : Task.CompletedTask;
         if (health?.Illness is not null)
         {
             health.SteppedDown();
@@ -102,6 +100,11 @@ sealed partial class SpmRole
         wanted.End(released
             ? new HandOverEnd.Released(successor.Host, successor.Name, epoch, leaving.StoppedAt)
             : new HandOverEnd.Stayed("the host id was lost meanwhile"));
+        if (ends)
+        {
+            // Otherwise not waited for: a successor that is busy answers late, and whoever asks this node meanwhile waits for its next look.
+            await telling;
+        }
     }
 
     /// <summary>A host with a higher preference does not take the role from a living SPM; it asks, and not often.</summary>

@@ -65,7 +65,7 @@ sealed partial class SpmRole
             }
             if (leaving is not null)
             {
-                await DepartAsync(leaving, version, released: !lost.IsCompleted);
+                await DepartAsync(leaving, version, released: !lost.IsCompleted, ends: stop.IsCancellationRequested);
             }
         }
     }
