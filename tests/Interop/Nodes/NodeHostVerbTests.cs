@@ -29,7 +29,8 @@ public sealed class NodeHostVerbTests
         await first.EndAsync(Patience);
         first = await first.RestartAsync();
         nodes = [first, second];
-        Assert.Contains("maintenance", await MustAsync(cluster, "host", "list", "--url", first.Url), StringComparison.Ordinal);
+        await NodeCluster.AcquaintedAsync(nodes);
+        Assert.Contains("maintenance", await MustAsync(cluster, "host", "list", "--url", second.Url), StringComparison.Ordinal);
         await MustAsync(cluster, "host", "maintenance", $"{first.HostId}", "off", "--url", first.Url);
         await NodeCluster.AcquaintedAsync(nodes);
 
