@@ -57,6 +57,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int descriptor);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int link(string path, string name);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pread(int descriptor, byte* buffer, nuint count, long offset);
 

@@ -49,14 +49,12 @@ public static class MachineId
                 file.Flush(flushToDisk: true);
             }
 
-            // Two nodes that start together must agree: the first name wins, and both read it back.
-            try
+            // Two nodes that start together must agree: the first name wins, and both read it back. A link never replaces, a move may.
+            var linked = Libc.link(draft, path) == 0;
+            File.Delete(draft);
+            if (!linked && !File.Exists(path))
             {
-                File.Move(draft, path, overwrite: false);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                File.Delete(draft);
+                throw new IOException("the file cannot be put in its place.");
             }
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
