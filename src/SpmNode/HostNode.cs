@@ -177,7 +177,7 @@ sealed class HostNode(
         log("host id given back");
     }
 
-    async Task PauseAsync(TimeSpan pause, CancellationToken stop) => await Task.WhenAny(Task.Delay(pause, clock, stop));
+    Task PauseAsync(TimeSpan pause, CancellationToken stop) => Pause.ForAsync(pause, clock, stop);
 
     /// <summary>As <see cref="Leader"/>, but waits for the end of a hand-over: whoever asks then is sent to the next SPM instead of being refused.</summary>
     public async Task<LeaderRoute> LeaderSoonAsync()

@@ -76,7 +76,7 @@ internal sealed class FaultPlan
             return;
         }
 
-        world.Trace($"h{host.Id} {fault}");
+        world.Trace(host.Id, $"{fault}");
         var length = TimeSpan.FromMilliseconds(world.Choice.Pick(200 << world.Choice.Pick(8, "how long"), "how long"));
         switch (fault)
         {
@@ -94,7 +94,7 @@ internal sealed class FaultPlan
                 break;
             case Fault.Cut:
                 host.Path.Cut();
-                world.Scheduler.After(length, host.Path.Heal);
+                world.Scheduler.After(length, () => host.Path.Heal());
                 break;
         }
     }

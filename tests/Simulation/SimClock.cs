@@ -7,7 +7,11 @@ internal sealed class SimClock(SimScheduler scheduler, SimProcess process, TimeS
 
     public override long TimestampFrequency => PerSecond;
 
-    public override long GetTimestamp() => (long)((Int128)LocalTicks(scheduler.NowTicks) * PerSecond / TimeSpan.TicksPerSecond);
+    public override long GetTimestamp()
+    {
+        var (seconds, rest) = Math.DivRem(LocalTicks(scheduler.NowTicks), TimeSpan.TicksPerSecond);
+        return (seconds * PerSecond) + (rest * PerSecond / TimeSpan.TicksPerSecond);
+    }
 
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(LocalTicks(scheduler.NowTicks));
 
@@ -17,7 +21,7 @@ internal sealed class SimClock(SimScheduler scheduler, SimProcess process, TimeS
     /// <summary>The world's time at which this clock shows <paramref name="local"/>.</summary>
     public TimeSpan WorldTimeOf(TimeSpan local) => TimeSpan.FromTicks((long)((Int128)(local - offset).Ticks * 1_000_000 / (1_000_000 + partsPerMillion)));
 
-    private long LocalTicks(long worldTicks) => offset.Ticks + (long)((Int128)worldTicks * (1_000_000 + partsPerMillion) / 1_000_000);
+    private long LocalTicks(long worldTicks) => offset.Ticks + worldTicks + (worldTicks * partsPerMillion / 1_000_000);
 
     private sealed class Timer : ITimer
     {
@@ -71,6 +75,6 @@ internal sealed class SimClock(SimScheduler scheduler, SimProcess process, TimeS
     {
         // One tick more than the exact conversion: a timer must never fire before its own clock shows the time.
         var world = (long)((Int128)local.Ticks * 1_000_000 / (1_000_000 + partsPerMillion)) + 1;
-        scheduler.At(scheduler.NowTicks + world, () => process.Deliver(act));
+        scheduler.At(scheduler.NowTicks + world, process, act);
     }
 }

@@ -7,18 +7,20 @@ namespace OvirtSpm.Simulation;
 /// A sector is written whole or not at all; that assumption is <see cref="AtomicBytes"/> and nothing else. A read of many sectors is no
 /// snapshot: each sector may be as old as the read itself.
 /// </remarks>
-internal sealed class SimDisk(int sectorSize, long sizeBytes, SimScheduler scheduler, IChoice choice)
+internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler scheduler, IChoice choice)
 {
     private readonly List<(long At, long Offset, byte[] Before)> landed = [];
     private readonly List<(long Offset, long Length)> guards = [];
+    private readonly List<(long Offset, byte[] Before, byte[] Rotten)> rot = [];
+    private int readsUnderWay;
 
     private int AtomicBytes => SectorSize;
 
     public int SectorSize { get; } = sectorSize;
 
-    public SparseBytes Bytes { get; } = new(sizeBytes);
+    public SparseBytes Bytes { get; } = bytes;
 
-    /// <summary>Told about every sector group that lands: host, offset, bytes.</summary>
+    /// <summary>Told about every run of sectors that lands: host, offset, bytes.</summary>
     public Action<int, long, ReadOnlyMemory<byte>>? Landed { get; set; }
 
     /// <summary>Told about every read when it is performed: sector size and place are the reader's; nothing has answered yet.</summary>
@@ -32,7 +34,17 @@ internal sealed class SimDisk(int sectorSize, long sizeBytes, SimScheduler sched
         guards.Add((offset, length));
     }
 
-    public void Land(int host, long offset, ReadOnlySpan<byte> data, Func<int, bool>? keepSector = null)
+    /// <summary>A read was issued (+1) or performed (−1): only while one is under way do older bytes matter.</summary>
+    public void CountRead(int change)
+    {
+        readsUnderWay += change;
+        if (readsUnderWay == 0)
+        {
+            landed.Clear();
+        }
+    }
+
+    public void Land(int host, long offset, ReadOnlyMemory<byte> data)
     {
         foreach (var guard in guards)
         {
@@ -42,36 +54,77 @@ internal sealed class SimDisk(int sectorSize, long sizeBytes, SimScheduler sched
             }
         }
 
+        if (readsUnderWay > 0)
+        {
+            Remember(offset, data.Length);
+        }
+
+        Bytes.Write(offset, data.Span);
+        Landed?.Invoke(host, offset, data);
+    }
+
+    /// <summary>Each sector landed or did not: what a reset leaves of a write that was out.</summary>
+    /// <returns>Whether some of it landed and some did not.</returns>
+    public bool LandTorn(int host, long offset, ReadOnlyMemory<byte> data)
+    {
+        var (kept, lost) = (0, 0);
         for (var at = 0; at < data.Length; at += AtomicBytes)
         {
-            if (keepSector?.Invoke(at / AtomicBytes) == false)
+            if (choice.Pick(2, "torn write") == 0)
             {
-                continue;
+                Land(host, offset + at, data.Slice(at, Math.Min(AtomicBytes, data.Length - at)));
+                kept++;
             }
-
-            var piece = data.Slice(at, Math.Min(AtomicBytes, data.Length - at));
-            var before = new byte[piece.Length];
-            Bytes.Read(offset + at, before);
-            landed.Add((scheduler.NowTicks, offset + at, before));
-            Bytes.Write(offset + at, piece);
-            Landed?.Invoke(host, offset + at, piece.ToArray());
+            else
+            {
+                lost++;
+            }
         }
 
-        if (landed.Count > 4096)
+        return kept > 0 && lost > 0;
+    }
+
+    /// <summary>One bit of a sector is wrong from now on, however often it is read, until the sector is written.</summary>
+    public void Rot(long offset)
+    {
+        if (rot.Exists(one => one.Offset == offset))
         {
-            landed.RemoveRange(0, 2048);
+            return;
         }
+
+        var before = new byte[SectorSize];
+        Bytes.Read(offset, before);
+        var rotten = (byte[])before.Clone();
+        rotten[choice.Pick(48, "rotten byte")] ^= (byte)(1 << choice.Pick(8, "rotten bit"));
+        Bytes.Write(offset, rotten);
+        rot.Add((offset, before, rotten));
+    }
+
+    /// <summary>What nobody has overwritten since is made good again, as a repair would.</summary>
+    public void HealRot()
+    {
+        foreach (var (offset, before, rotten) in rot)
+        {
+            var now = new byte[SectorSize];
+            Bytes.Read(offset, now);
+            if (now.AsSpan().SequenceEqual(rotten))
+            {
+                Bytes.Write(offset, before);
+            }
+        }
+
+        rot.Clear();
     }
 
     /// <summary>What a read issued at <paramref name="sinceTicks"/> and performed now returns.</summary>
     public void Read(long offset, Span<byte> buffer, long sinceTicks)
     {
         Bytes.Read(offset, buffer);
-        HashSet<long> settled = [];
+        HashSet<long>? settled = null;
         for (var i = landed.Count - 1; i >= 0 && landed[i].At > sinceTicks; i--)
         {
             var (_, at, before) = landed[i];
-            if (at < offset || at + before.Length > offset + buffer.Length || settled.Contains(at))
+            if (at < offset || at + before.Length > offset + buffer.Length || settled?.Contains(at) == true)
             {
                 continue;
             }
@@ -82,8 +135,23 @@ internal sealed class SimDisk(int sectorSize, long sizeBytes, SimScheduler sched
             }
             else
             {
-                settled.Add(at);
+                (settled ??= []).Add(at);
             }
+        }
+    }
+
+    private void Remember(long offset, int length)
+    {
+        for (var at = 0; at < length; at += AtomicBytes)
+        {
+            var before = new byte[Math.Min(AtomicBytes, length - at)];
+            Bytes.Read(offset + at, before);
+            landed.Add((scheduler.NowTicks, offset + at, before));
+        }
+
+        if (landed.Count > 4096)
+        {
+            landed.RemoveRange(0, 2048);
         }
     }
 }

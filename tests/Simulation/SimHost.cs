@@ -54,7 +54,7 @@ internal sealed class SimHost : ILeaseObserver
         clock = new SimClock(world.Scheduler, process, clockOffset, clockRate);
         (keeper, leadingEpoch) = (null, 0);
         var life = process;
-        process.Post(_ => Observe(LiveAsync(life)), null);
+        process.Post(() => Observe(LiveAsync(life)));
     }
 
     public void Freeze() => process.Freeze();
@@ -65,7 +65,7 @@ internal sealed class SimHost : ILeaseObserver
     public void Kill()
     {
         process.Kill();
-        world.Trace($"h{Id} killed");
+        world.Trace(Id, "killed");
     }
 
     /// <summary>The machine dies with everything it queued.</summary>
@@ -74,7 +74,7 @@ internal sealed class SimHost : ILeaseObserver
         process.Kill();
         Path.Reset();
         watchdogArmed++;
-        world.Trace($"h{Id} reset");
+        world.Trace(Id, "reset");
     }
 
     /// <summary>R7: the next life begins only when everything the last one queued has returned.</summary>
@@ -101,9 +101,9 @@ internal sealed class SimHost : ILeaseObserver
 
     public void Renewed(TimeSpan took, TimeSpan marginBefore, TimeSpan expiresAt) => ArmWatchdog(expiresAt);
 
-    public void RenewalFailed(string why, TimeSpan margin) => world.Trace($"h{Id} renewal failed");
+    public void RenewalFailed(string why, TimeSpan margin) => world.Trace(Id, "renewal failed");
 
-    public void Lost(LeaseLost lost) => world.Trace($"h{Id} lost {lost.Reason}");
+    public void Lost(LeaseLost lost) => world.Trace(Id, $"lost {lost.Reason}");
 
     private async Task LiveAsync(SimProcess life)
     {
@@ -113,7 +113,7 @@ internal sealed class SimHost : ILeaseObserver
         while (!life.IsDead)
         {
             var joined = await keeper.JoinAsync(CancellationToken.None);
-            world.Trace($"h{Id} join {joined.GetType().Name}");
+            world.Trace(Id, $"join {joined.GetType().Name}");
             if (joined is not JoinOutcome.Joined)
             {
                 await Task.Delay(TimeSpan.FromSeconds(1), clock);
@@ -151,7 +151,7 @@ internal sealed class SimHost : ILeaseObserver
             return;
         }
 
-        world.Trace($"h{Id} acquire {outcome.GetType().Name}");
+        world.Trace(Id, $"acquire {outcome.GetType().Name}");
         if (outcome is not AcquireOutcome.Acquired acquired)
         {
             await PauseAsync(stop);
@@ -159,12 +159,12 @@ internal sealed class SimHost : ILeaseObserver
         }
 
         (leadingEpoch, LeadingSince) = (acquired.LeaseVersion, world.Scheduler.Now);
-        world.Trace($"h{Id} leads {leadingEpoch}");
+        world.Trace(Id, $"leads {leadingEpoch}");
         await LeadAsync(life, acquired.LeaseVersion, stop);
         leadingEpoch = 0;
         if (!stop.IsCancellationRequested)
         {
-            world.Trace($"h{Id} release {(await lease.ReleaseAsync()).GetType().Name}");
+            world.Trace(Id, $"release {(await lease.ReleaseAsync()).GetType().Name}");
             await PauseAsync(stop);
         }
     }
@@ -232,7 +232,7 @@ internal sealed class SimHost : ILeaseObserver
         {
             if (mine == watchdogArmed)
             {
-                world.Trace($"h{Id} watchdog");
+                world.Trace(Id, "watchdog");
                 Reset();
                 world.Scheduler.After(TimeSpan.FromSeconds(3), Start);
             }

@@ -17,5 +17,10 @@ internal sealed class SimIo(SimProcess process, bool isWrite, long offset, Memor
 
     public long IssuedTicks { get; set; }
 
+    /// <summary>It comes back with an error whatever happened; drawn when it is issued.</summary>
+    public bool Fails { get; set; }
+
     public TaskCompletionSource Answer { get; } = new();
+
+    public bool Overlaps(long from, long length) => from < offset + Length && offset < from + length;
 }

@@ -3,16 +3,24 @@ namespace OvirtSpm.Simulation;
 /// <summary>One life of a host's program: may be frozen and thawed, and ends for good when killed.</summary>
 internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContext
 {
-    private readonly List<Action> waiting = [];
+    private readonly List<(SendOrPostCallback? Callback, object? State)> waiting = [];
 
     public bool IsDead { get; private set; }
 
     public bool IsFrozen { get; private set; }
 
-    public override void Post(SendOrPostCallback callback, object? state) => scheduler.At(scheduler.NowTicks, () => Deliver(() => callback(state)));
+    /// <summary>When it was thawed last: what runs at that moment may have waited for any length of time.</summary>
+    public long ThawedTicks { get; private set; } = -1;
+
+    public override void Post(SendOrPostCallback callback, object? state) => scheduler.Post(this, callback, state);
+
+    public void Post(Action act) => scheduler.At(scheduler.NowTicks, this, act);
 
     /// <summary>Runs code of this life: now, when thawed, or never.</summary>
-    public void Deliver(Action act)
+    public void Deliver(Action act) => Deliver(null, act);
+
+    /// <param name="callback">Null when <paramref name="state"/> is an action.</param>
+    public void Deliver(SendOrPostCallback? callback, object? state)
     {
         if (IsDead)
         {
@@ -21,7 +29,7 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
 
         if (IsFrozen)
         {
-            waiting.Add(act);
+            waiting.Add((callback, state));
             return;
         }
 
@@ -29,7 +37,14 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
         SetSynchronizationContext(this);
         try
         {
-            act();
+            if (callback is null)
+            {
+                ((Action)state!)();
+            }
+            else
+            {
+                callback(state);
+            }
         }
         finally
         {
@@ -42,10 +57,23 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
     /// <summary>Everything that became due meanwhile is due now, in any order: a timer and the answer it waited for are a race.</summary>
     public void Thaw()
     {
-        IsFrozen = false;
-        foreach (var act in waiting)
+        if (!IsFrozen)
         {
-            scheduler.At(scheduler.NowTicks, () => Deliver(act));
+            return;
+        }
+
+        IsFrozen = false;
+        ThawedTicks = scheduler.NowTicks;
+        foreach (var (callback, state) in waiting)
+        {
+            if (callback is null)
+            {
+                scheduler.At(scheduler.NowTicks, this, (Action)state!);
+            }
+            else
+            {
+                scheduler.Post(this, callback, state);
+            }
         }
 
         waiting.Clear();

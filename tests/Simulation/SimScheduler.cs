@@ -3,64 +3,126 @@ using OvirtSpm.Leases;
 namespace OvirtSpm.Simulation;
 
 /// <summary>One queue for timers, I/O and messages of all hosts; the only thread there is. Time is in ticks of 100 ns.</summary>
+/// <remarks>Who of those due at the same tick goes first is drawn when they are queued: any order may happen, none costs a list.</remarks>
 internal sealed class SimScheduler(IChoice choice)
 {
-    private readonly SortedDictionary<long, List<Action>> due = [];
     private readonly int thread = Environment.CurrentManagedThreadId;
+    private Entry[] heap = new Entry[1024];
+    private int count;
 
     public long NowTicks { get; private set; }
 
     public TimeSpan Now => TimeSpan.FromTicks(NowTicks);
 
-    /// <summary>Something ran on another thread: the run is not deterministic and proves nothing.</summary>
-    public bool Leaked { get; private set; }
+    /// <summary>Something ran on another thread, from here: the run is not deterministic and proves nothing.</summary>
+    public string? LeakedFrom { get; private set; }
 
-    public void At(long ticks, Action act)
-    {
-        if (Environment.CurrentManagedThreadId != thread)
-        {
-            Leaked = true;
-            return;
-        }
+    /// <summary>Events run so far.</summary>
+    public long Events { get; private set; }
 
-        ticks = Math.Max(ticks, NowTicks);
-        if (!due.TryGetValue(ticks, out var acts))
-        {
-            due.Add(ticks, acts = []);
-        }
-
-        acts.Add(act);
-    }
+    public void At(long ticks, Action act) => Push(new Entry(ticks, null, null, act));
 
     public void After(TimeSpan delay, Action act) => At(NowTicks + delay.Ticks, act);
+
+    /// <summary>Code of one life of a host's program: runs only while that life does.</summary>
+    public void At(long ticks, SimProcess life, Action act) => Push(new Entry(ticks, life, null, act));
+
+    public void Post(SimProcess life, SendOrPostCallback callback, object? state) => Push(new Entry(NowTicks, life, callback, state));
 
     /// <summary>Runs until <paramref name="done"/>, or until nothing is due before <paramref name="until"/>.</summary>
     public void Run(TimeSpan until, Func<bool> done)
     {
         while (!done())
         {
-            if (Leaked)
+            if (LeakedFrom is { } stack)
             {
                 throw new InvalidOperationException("a continuation left the simulated scheduler: look for ConfigureAwait(false), Task.Run or a channel "
-                    + "without AllowSynchronousContinuations");
+                    + $"without AllowSynchronousContinuations\n{stack}");
             }
 
-            if (due.Count == 0 || due.First() is var next && next.Key > until.Ticks)
+            if (count == 0 || heap[0].Ticks > until.Ticks)
             {
                 NowTicks = Math.Max(NowTicks, until.Ticks);
                 return;
             }
 
-            (NowTicks, var acts) = next;
-            var index = acts.Count == 1 ? 0 : choice.Pick(acts.Count, "next");
-            var act = acts[index];
-            acts.RemoveAt(index);
-            if (acts.Count == 0)
+            var next = Pop();
+            NowTicks = next.Ticks;
+            Events++;
+            if (next.Life is { } life)
             {
-                due.Remove(NowTicks);
+                life.Deliver(next.Callback, next.State);
+            }
+            else
+            {
+                ((Action)next.State!)();
+            }
+        }
+    }
+
+    private void Push(Entry entry)
+    {
+        if (Environment.CurrentManagedThreadId != thread)
+        {
+            LeakedFrom ??= Environment.StackTrace;
+            return;
+        }
+
+        entry.Ticks = Math.Max(entry.Ticks, NowTicks);
+        entry.Tie = choice.Pick(int.MaxValue, "who goes first");
+        if (count == heap.Length)
+        {
+            Array.Resize(ref heap, 2 * count);
+        }
+
+        var at = count++;
+        while (at > 0 && entry.IsBefore(in heap[(at - 1) / 2]))
+        {
+            heap[at] = heap[(at - 1) / 2];
+            at = (at - 1) / 2;
+        }
+
+        heap[at] = entry;
+    }
+
+    private Entry Pop()
+    {
+        var first = heap[0];
+        var last = heap[--count];
+        heap[count] = default;
+        var at = 0;
+        for (var child = 1; child < count; child = (2 * at) + 1)
+        {
+            if (child + 1 < count && heap[child + 1].IsBefore(in heap[child]))
+            {
+                child++;
             }
 
-            act();
+            if (!heap[child].IsBefore(in last))
+            {
+                break;
+            }
+
+            heap[at] = heap[child];
+            at = child;
         }
+
+        if (count > 0)
+        {
+            heap[at] = last;
+        }
+
+        return first;
+    }
+
+    private struct Entry(long ticks, SimProcess? life, SendOrPostCallback? callback, object? state)
+    {
+        public long Ticks = ticks;
+        public int Tie;
+        public readonly SimProcess? Life = life;
+        public readonly SendOrPostCallback? Callback = callback;
+        public readonly object? State = state;
+
+        public readonly bool IsBefore(in Entry other) => Ticks != other.Ticks ? Ticks < other.Ticks : Tie < other.Tie;
     }
 }

@@ -1,6 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using OvirtSpm.Leases;
 using OvirtSpm.Simulation.Choices;
 
 namespace OvirtSpm.Simulation;
@@ -9,8 +6,8 @@ namespace OvirtSpm.Simulation;
 internal abstract class SimWorld
 {
     private const int LinesKept = 60;
-    private readonly IncrementalHash trace = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly Queue<string> lastLines = [];
+    private readonly Queue<TraceLine> lastLines = [];
+    private ulong traceHash = 14695981039346656037;
 
     protected SimWorld(ulong seed)
     {
@@ -21,13 +18,19 @@ internal abstract class SimWorld
 
     public ulong Seed { get; }
 
-    public IChoice Choice { get; }
+    public SeededChoice Choice { get; }
 
     public SimScheduler Scheduler { get; }
 
     public string? Failure { get; private set; }
 
-    public string TraceHash => Convert.ToHexString(trace.GetCurrentHash());
+    /// <summary>Of everything that landed and was said, with its time: two runs of one seed must agree.</summary>
+    public string TraceHash => traceHash.ToString("x16");
+
+    /// <summary>Told about every line, for whoever wants to read along.</summary>
+    public Action<TraceLine>? Traced { get; set; }
+
+    public IReadOnlyCollection<TraceLine> LastLines => lastLines;
 
     /// <summary>The expression that makes this world again.</summary>
     protected abstract string Replay { get; }
@@ -38,11 +41,19 @@ internal abstract class SimWorld
         ThrowIfFailed();
     }
 
-    public void Trace(string line)
+    /// <param name="host">0: nobody's.</param>
+    public void Trace(int host, string text)
     {
-        var text = FormattableString.Invariant($"{Scheduler.Now.TotalSeconds,12:0.000000} {line}");
-        trace.AppendData(Encoding.UTF8.GetBytes(text));
-        lastLines.Enqueue(text);
+        Hash((ulong)Scheduler.NowTicks);
+        Hash((ulong)host);
+        foreach (var letter in text)
+        {
+            Hash(letter);
+        }
+
+        var line = new TraceLine(Scheduler.Now, host, text);
+        Traced?.Invoke(line);
+        lastLines.Enqueue(line);
         if (lastLines.Count > LinesKept)
         {
             lastLines.Dequeue();
@@ -50,6 +61,17 @@ internal abstract class SimWorld
     }
 
     public void Fail(string what) => Failure ??= what;
+
+    /// <summary>Bytes that landed: part of the trace's hash, not of what people read.</summary>
+    protected void Note(int host, long offset, ReadOnlySpan<byte> bytes)
+    {
+        Hash((ulong)Scheduler.NowTicks);
+        Hash(((ulong)host << 56) ^ (ulong)offset);
+        foreach (var word in System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(bytes[..Math.Min(bytes.Length, 128)]))
+        {
+            Hash(word);
+        }
+    }
 
     /// <summary>Runs until <paramref name="done"/>; fails when that takes longer than <paramref name="limit"/> of the world's time.</summary>
     protected void RunUntil(Func<bool> done, TimeSpan limit, string what)
@@ -67,11 +89,13 @@ internal abstract class SimWorld
     /// <returns>Whether the world has failed.</returns>
     protected abstract bool Check();
 
+    private void Hash(ulong word) => traceHash = (traceHash ^ word) * 1099511628211;
+
     private void ThrowIfFailed()
     {
         if (Failure is not null)
         {
-            throw new SimulationFailure($"seed {Seed}: {Failure}\nreplay: {Replay}\n{string.Join('\n', lastLines)}");
+            throw new SimulationFailure(Failure, $"seed {Seed}: {Failure}\nreplay: {Replay}\n{string.Join('\n', lastLines)}");
         }
     }
 }

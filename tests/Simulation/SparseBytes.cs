@@ -1,9 +1,10 @@
 namespace OvirtSpm.Simulation;
 
 /// <summary>The bytes of a disk of any size; what was never written is zero and costs nothing.</summary>
-internal sealed class SparseBytes(long sizeBytes)
+/// <param name="template">What lies below: read where nothing was written here, never changed.</param>
+internal sealed class SparseBytes(long sizeBytes, SparseBytes? template = null)
 {
-    private const int PageBytes = 64 << 10;
+    private const int PageBytes = 16 << 10;
     private readonly Dictionary<long, byte[]> pages = [];
 
     public long Length => sizeBytes;
@@ -15,7 +16,7 @@ internal sealed class SparseBytes(long sizeBytes)
             var (page, inside) = Math.DivRem(offset + done, PageBytes);
             var length = (int)Math.Min(PageBytes - inside, buffer.Length - done);
             var target = buffer.Slice(done, length);
-            if (pages.TryGetValue(page, out var bytes))
+            if (Find(page) is { } bytes)
             {
                 bytes.AsSpan((int)inside, length).CopyTo(target);
             }
@@ -35,9 +36,10 @@ internal sealed class SparseBytes(long sizeBytes)
             var (page, inside) = Math.DivRem(offset + done, PageBytes);
             var length = (int)Math.Min(PageBytes - inside, data.Length - done);
             var piece = data.Slice(done, length);
-            if (!pages.TryGetValue(page, out var bytes) && piece.ContainsAnyExcept((byte)0))
+            if (!pages.TryGetValue(page, out var bytes) && (piece.ContainsAnyExcept((byte)0) || template?.Find(page) is not null))
             {
-                pages.Add(page, bytes = new byte[PageBytes]);
+                bytes = template?.Find(page) is { } below ? (byte[])below.Clone() : new byte[PageBytes];
+                pages.Add(page, bytes);
             }
 
             if (bytes is not null)
@@ -48,6 +50,8 @@ internal sealed class SparseBytes(long sizeBytes)
             done += length;
         }
     }
+
+    private byte[]? Find(long page) => pages.TryGetValue(page, out var bytes) ? bytes : template?.Find(page);
 
     public void Fill(long offset, long length, byte value)
     {

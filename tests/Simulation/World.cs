@@ -19,7 +19,7 @@ internal sealed class World : SimWorld
         ReleaseOneIn = releaseOneIn;
         Timing = timing ?? new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
         var sectorSize = seed % 4 == 3 ? 4096 : 512;
-        Disk = new SimDisk(sectorSize, SizeBytes, Scheduler, Choice);
+        Disk = new SimDisk(sectorSize, new SparseBytes(SizeBytes), Scheduler, Choice);
         Geometry = LeaseGeometry.For(sectorSize, Area);
         Format();
         Disk.Landed = OnLanded;
@@ -86,7 +86,7 @@ internal sealed class World : SimWorld
 
     private void OnLanded(int host, long offset, ReadOnlyMemory<byte> bytes)
     {
-        Trace($"h{host} lands {offset} {BitConverter.ToUInt64(bytes.Span):x} {BitConverter.ToUInt64(bytes.Span[32..]):x}");
+        Note(host, offset, bytes.Span);
         if (offset != WorkOffset)
         {
             return;

@@ -7,6 +7,7 @@ namespace OvirtSpm.Leases.HostId;
 public sealed class HostTable
 {
     private readonly HostSighting?[] sightings;
+    private int lookedTo;
     private readonly LeaseGeometry geometry;
     private readonly LeaseName lockspace;
     private readonly int self;
@@ -23,16 +24,20 @@ public sealed class HostTable
     public IReadOnlyList<HostView> Snapshot()
     {
         List<HostView> views = [];
-        for (var id = 1; id < sightings.Length; id++)
+        for (var id = 1; id <= LookedTo; id++)
         {
-            if (Find(id) is { } view && (view.Generation != 0 || view.State == HostState.Unreadable))
+            // Followers ask several times a second, and most ids were never used: those cost one look each.
+            if (Sighting(id) is not (null or { Error: RecordError.None, Record.OwnerGeneration: 0 }))
             {
-                views.Add(view);
+                views.Add(Find(id)!.Value);
             }
         }
 
         return views;
     }
+
+    /// <summary>The highest host id that any look went to.</summary>
+    internal int LookedTo => Volatile.Read(ref lookedTo);
 
     /// <returns>Null when we have not looked yet.</returns>
     public HostView? Find(int hostId)
@@ -63,6 +68,7 @@ public sealed class HostTable
             var known = Sighting(id);
             var same = known is not null && at < previous.Length && bytes.SequenceEqual(previous.Slice(at, LeaderRecord.SizeBytes));
             Volatile.Write(ref sightings[id], same ? known! with { LastLook = askedAt } : Changed(id, bytes, known, askedAt, answeredAt));
+            lookedTo = Math.Max(lookedTo, id);
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed class LookPlan(LeaseGeometry geometry, int self, int firstTurn)
         }
 
         var highest = self;
-        for (var id = geometry.MaxHosts; id > highest; id--)
+        for (var id = hosts.LookedTo; id > highest; id--)
         {
             if (hosts.Sighting(id) is { } seen && (seen.Error != RecordError.None || seen.Record is not { OwnerId: 0 }))
             {

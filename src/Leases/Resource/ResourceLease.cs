@@ -114,9 +114,17 @@ public sealed partial class ResourceLease
             : (RecordError.None, null, failure);
     }
 
+    private const string StillOut = "an earlier write of ours to the same sector has not returned and could undo this one";
+
     /// <returns>Null when it is durable. After a failure it may or may not have landed.</returns>
     private async ValueTask<string?> WriteVoteAsync(BallotBlock vote)
     {
+        // We stopped waiting for it when the deadline of then was over; a renewal has moved that deadline since.
+        if (lastVote is { HasReturned: false })
+        {
+            return StillOut;
+        }
+
         var sector = new byte[geometry.SectorSize];
         vote.Format(sector);
         lastVote = io.Write(offset + geometry.VoteOffset(keeper.HostId), sector);
@@ -132,6 +140,11 @@ public sealed partial class ResourceLease
 
     private async ValueTask<string?> WriteLeaderAsync(LeaderRecord leader)
     {
+        if (lastLeader is { HasReturned: false })
+        {
+            return StillOut;
+        }
+
         var sector = new byte[geometry.SectorSize];
         leader.Format(sector);
         lastLeader = io.Write(offset, sector);

@@ -51,8 +51,17 @@ internal sealed class MetadataWriter
             }
             await FlushAllAsync(copies);
             // R25: beside each other, both asked for after the flush returned; the texts so far are nobody's.
-            var confirming = guard.ConfirmAsync();
-            var meanwhile = await FindForeignAsync(copies);
+            var confirming = guard.ConfirmAsync().AsTask();
+            string? meanwhile;
+            try
+            {
+                meanwhile = await FindForeignAsync(copies);
+            }
+            finally
+            {
+                // Also when a header cannot be read: the term ends then, and the lease would be given back while it is still being read.
+                await confirming;
+            }
             if (await confirming is { } objection)
             {
                 return new CommitOutcome.NotIssued(objection);

@@ -61,17 +61,15 @@ internal sealed class HeldWrites(IGrowthRequests growth, VolumeExportOptions opt
         }
 
         var outcome = "gone";
+        // The waiter itself is awaited: WaitAsync on it would go on by a thread of its own choosing, which no simulation can replay.
+        using var left = gone.Register(() => waiter.Done.TrySetCanceled(gone));
+        // R31: well before the guest's own patience ends.
+        using var limit = clock.CreateTimer(_ => waiter.Done.TrySetResult(null), null, options.HoldLimit, Timeout.InfiniteTimeSpan);
         try
         {
-            // R31: well before the guest's own patience ends.
-            var error = await waiter.Done.Task.WaitAsync(options.HoldLimit, clock, gone);
-            outcome = error switch { NbdError.None => "grown", NbdError.NoSpace => "full", _ => "deactivated" };
-            return error;
-        }
-        catch (TimeoutException)
-        {
-            outcome = "limit";
-            return NbdError.NoSpace;
+            var error = await waiter.Done.Task;
+            outcome = error switch { null => "limit", NbdError.None => "grown", NbdError.NoSpace => "full", _ => "deactivated" };
+            return error ?? NbdError.NoSpace;
         }
         finally
         {
@@ -177,6 +175,7 @@ internal sealed class HeldWrites(IGrowthRequests growth, VolumeExportOptions opt
     {
         public long EndBytes { get; } = endBytes;
 
-        public TaskCompletionSource<NbdError> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>Null: the limit passed.</summary>
+        public TaskCompletionSource<NbdError?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

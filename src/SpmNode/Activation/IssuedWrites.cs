@@ -4,7 +4,8 @@ namespace OvirtSpm.Node.Activation;
 internal sealed class IssuedWrites
 {
     readonly Lock guard = new();
-    readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Completed outside the lock, and where the last write ends: a thread of its own could not be replayed by a simulation.
+    readonly TaskCompletionSource drained = new();
     int count;
     bool closed;
 
@@ -30,25 +31,31 @@ internal sealed class IssuedWrites
 
     public void End()
     {
+        bool last;
         lock (guard)
         {
-            if (--count == 0 && closed)
-            {
-                drained.TrySetResult();
-            }
+            last = --count == 0 && closed;
+        }
+
+        if (last)
+        {
+            drained.TrySetResult();
         }
     }
 
     /// <returns>Completes when the last one has returned.</returns>
     public Task Close()
     {
+        bool none;
         lock (guard)
         {
             closed = true;
-            if (count == 0)
-            {
-                drained.TrySetResult();
-            }
+            none = count == 0;
+        }
+
+        if (none)
+        {
+            drained.TrySetResult();
         }
 
         return drained.Task;

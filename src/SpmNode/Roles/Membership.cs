@@ -239,7 +239,7 @@ sealed class Membership(
         var returned = domain.Lun.WhenControlWritesReturnedAsync();
         if (!returned.IsCompleted)
         {
-            await Task.WhenAny(returned, Task.Delay(timing.IoTimeout, bootClock, stop));
+            await Task.WhenAny(returned, Pause.ForAsync(timing.IoTimeout, bootClock, stop));
             stop.ThrowIfCancellationRequested();
         }
         if (!returned.IsCompleted)

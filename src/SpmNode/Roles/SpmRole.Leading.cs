@@ -130,7 +130,7 @@ sealed partial class SpmRole
     async Task PauseAsync(TimeSpan pause, Task writing, Task<LeaseLost> lost, CancellationToken stop)
     {
         var poke = poked;
-        await Task.WhenAny(writing, lost, Task.Delay(pause, clock, stop), poke.Task);
+        await Task.WhenAny(writing, lost, Pause.ForAsync(pause, clock, stop), poke.Task);
         if (poke.Task.IsCompleted)
         {
             poked = Signal();

@@ -82,7 +82,7 @@ sealed partial class SpmRole(
                     if (failed)
                     {
                         // Given back already: whoever can serve does so meanwhile, and this host does not win every race for nothing.
-                        await Task.WhenAny(lost, Task.Delay(domain.Timing.IoTimeout, clock, stop));
+                        await Task.WhenAny(lost, Pause.ForAsync(domain.Timing.IoTimeout, clock, stop));
                     }
                     break;
                 case AcquireOutcome.OwnedByLiveHost or AcquireOutcome.OwnerMayLive:
@@ -175,7 +175,7 @@ sealed partial class SpmRole(
     async Task PauseAsync(TimeSpan pause, Task<LeaseLost> lost, CancellationToken stop)
     {
         var poke = poked;
-        await Task.WhenAny(lost, Task.Delay(pause, clock, stop), poke.Task);
+        await Task.WhenAny(lost, Pause.ForAsync(pause, clock, stop), poke.Task);
         if (poke.Task.IsCompleted)
         {
             poked = Signal();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Storage;
@@ -31,10 +32,15 @@ sealed class HostRecordStore(PoolDomain domain)
     /// <summary>Of every host id, the pair of host h at index h − 1.</summary>
     public async Task<HostRecordPair[]> ReadAllAsync()
     {
-        var first = new byte[domain.Layout.HostRecordBytes];
-        var second = new byte[domain.Layout.HostRecordBytes];
+        // Every host asks every other second; a quarter of a mebibyte of new memory each time would keep the collector busy.
+        var bytes = domain.Layout.HostRecordBytes;
+        var buffer = ArrayPool<byte>.Shared.Rent(2 * bytes);
+        var (first, second) = (buffer.AsMemory(0, bytes), buffer.AsMemory(bytes, bytes));
         await domain.Spm.ReadAsync(domain.Layout.HostRecordsFirst.OffsetBytes, first);
         await domain.Spm.ReadAsync(domain.Layout.HostRecordsSecond.OffsetBytes, second);
-        return HostRecordPair.ReadAll(domain.Layout, domain.Superblock.Pool, first, second);
+        var pairs = HostRecordPair.ReadAll(domain.Layout, domain.Superblock.Pool, first.Span, second.Span);
+        // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
+        ArrayPool<byte>.Shared.Return(buffer);
+        return pairs;
     }
 }

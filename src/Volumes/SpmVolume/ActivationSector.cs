@@ -64,11 +64,15 @@ public sealed class ActivationSector
     /// <summary>The slots that are active, ascending.</summary>
     public IEnumerable<(int Slot, ActivationMode Mode)> Active()
     {
-        for (var i = 0; i < _bits.Length * 4; i++)
+        for (var at = 0; at < _bits.Length; at++)
         {
-            if (_bits[i / 4] != 0 && ModeOf(FirstSlot + i) is var mode and not ActivationMode.Inactive)
+            // Whoever activates or deletes reads the sectors of all hosts, and nearly all of their bytes are zero.
+            for (var i = at * 4; _bits[at] != 0 && i < (at + 1) * 4; i++)
             {
-                yield return (FirstSlot + i, mode);
+                if (ModeOf(FirstSlot + i) is var mode and not ActivationMode.Inactive)
+                {
+                    yield return (FirstSlot + i, mode);
+                }
             }
         }
     }
@@ -142,7 +146,7 @@ public sealed class ActivationSector
             sector.Length, pool, host, part, BinaryPrimitives.ReadUInt64LittleEndian(sector[16..]), BinaryPrimitives.ReadUInt64LittleEndian(sector[24..]),
             new MapOwner(SectorSeal.ReadUuid(sector, 48), SectorSeal.ReadUuid(sector, 64)), sector.Slice(BitsOffset, slots / 4).ToArray());
         if (!SectorSeal.IsZero(sector[92..BitsOffset]) || !SectorSeal.IsZero(sector[(BitsOffset + slots / 4)..])
-            || candidate.Active().Any(entry => !SlotGeometry.IsSlot(entry.Slot)))
+            || (!candidate.IsIdle && candidate.Active().Any(entry => !SlotGeometry.IsSlot(entry.Slot))))
         {
             return RecordError.BadField;
         }

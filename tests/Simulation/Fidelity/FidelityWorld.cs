@@ -64,7 +64,7 @@ internal static class FidelityWorld
     {
         var choice = new SeededChoice(7);
         var scheduler = new SimScheduler(choice);
-        var disk = new SimDisk(sectorSize, SizeBytes, scheduler, choice);
+        var disk = new SimDisk(sectorSize, new SparseBytes(SizeBytes), scheduler, choice);
         var process = new SimProcess(scheduler);
         var first = new SimLun(new SimPath(1, disk, scheduler, choice), process);
         var second = new SimLun(new SimPath(2, disk, scheduler, choice), new SimProcess(scheduler));

@@ -1,57 +1,164 @@
 using OvirtSpm.Node;
 using OvirtSpm.Node.Api;
-using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Storage;
 
 namespace OvirtSpm.Simulation.Pool;
 
-/// <summary>Asks whoever is SPM for volumes and extends, all the time, and believes only what it was told.</summary>
-internal sealed class PoolClient(PoolWorld world, int volumes)
+/// <summary>People: create, extend, activate, deactivate and delete volumes all the time, and believe only what they were told.</summary>
+/// <remarks>One request per volume at a time; whoever gets no answer within a minute gives up, and a later answer is nobody's.</remarks>
+internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseconds = 20)
 {
     private const long Extent = 128L << 20;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
     private readonly string[] names = [.. Enumerable.Range(0, volumes).Select(_ => RandomIdentity.Guid(world.Choice).ToString())];
+    private readonly Dictionary<string, object> underWay = [];
 
-    public int Refused { get; private set; }
+    /// <summary>Volumes are activated, deactivated and deleted, too.</summary>
+    public bool UsesVolumes { get; init; }
 
     /// <summary>One request after another at random intervals, for as long as the world runs.</summary>
-    public void Begin() => world.Scheduler.After(TimeSpan.FromMilliseconds(1 + world.Choice.Pick(40, "next request")), () =>
+    public void Begin() => world.Scheduler.After(TimeSpan.FromMilliseconds(1 + world.Choice.Pick(2 * meanMilliseconds, "next request")), () =>
     {
-        if (world.Leader is { } leader)
+        var index = world.Choice.Pick(names.Length, "volume");
+        if (!underWay.ContainsKey(names[index]) && world.Leader is { } leader)
         {
-            var volume = names[world.Choice.Pick(names.Length, "volume")];
-            // Sizes go round and round inside what fits on the disk: what matters is that each acknowledgement holds.
-            var size = (1 + world.Choice.Pick(8, "extents")) * Extent;
-            leader.Post(() => Ask(leader, volume, size));
+            Ask(index, leader);
         }
 
         Begin();
     });
 
-    private async void Ask(PoolHost leader, string volume, long size)
+    private void Ask(int index, PoolHost leader)
+    {
+        var (volume, there) = (names[index], world.Group.Find(names[index]));
+        var token = new object();
+        var kind = UsesVolumes ? world.Choice.Pick(10, "what to ask") : 0;
+        var any = world.Hosts[world.Choice.Pick(world.Hosts.Count, "where")];
+        if (there is null)
+        {
+            if (world.Book.Of(volume).MustBeGone)
+            {
+                // A uuid is used once: whether the old volume is gone for good must stay visible.
+                volume = names[index] = RandomIdentity.Guid(world.Choice).ToString();
+            }
+
+            Run(leader, volume, token, () => CreateAsync(leader, volume, token));
+        }
+        else if (kind < 4)
+        {
+            // Sizes go round and round inside what fits on the disk: what matters is that each acknowledgement holds.
+            var size = (1 + world.Choice.Pick(8, "extents")) * Extent;
+            Run(leader, volume, token, () => ExtendAsync(leader, volume, size, token));
+        }
+        else if (kind < 7)
+        {
+            Run(any, volume, token, () => ActivateAsync(any, volume));
+        }
+        else if (kind < 9)
+        {
+            Run(any, volume, token, () => DeactivateAsync(any, volume));
+        }
+        else
+        {
+            Run(leader, volume, token, () => DeleteAsync(leader, volume, token));
+        }
+    }
+
+    private void Run(PoolHost host, string volume, object token, Func<Task> ask)
+    {
+        underWay[volume] = token;
+        world.Scheduler.After(Patience, () => Done(volume, token));
+        host.Post(() => Observe(volume, token, ask));
+    }
+
+    private async void Observe(string volume, object token, Func<Task> ask)
     {
         try
         {
-            if (leader.Verbs is not { } verbs)
-            {
-                return;
-            }
-
-            if (world.Group.Find(volume) is null)
-            {
-                var made = await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, Extent, "raw", null, NoZero: true));
-                world.Acknowledge(volume, made.AllocatedBytes);
-                return;
-            }
-
-            var reply = await verbs.ExtendVolumeAsync(volume, new ExtendVolumeRequest(size, leader.Id, null, null));
-            world.Acknowledge(volume, Math.Max(size, reply.AllocatedBytes));
+            await ask();
         }
-        catch (Refusal)
+        catch (Exception refused) when (refused is Refusal or IOException)
         {
-            Refused++;
+            world.Stats.Refused++;
+            world.Trace(0, refused.Message.Replace(volume, volume[..8], StringComparison.Ordinal));
         }
-        catch (IOException)
+        catch (Exception broken)
         {
-            Refused++;
+            world.Fail($"a request for {volume} threw {broken}");
+        }
+
+        Done(volume, token);
+    }
+
+    private void Done(string volume, object token)
+    {
+        if (IsOpen(volume, token))
+        {
+            underWay.Remove(volume);
+        }
+    }
+
+    private bool IsOpen(string volume, object token) => underWay.GetValueOrDefault(volume) == token;
+
+    private async Task CreateAsync(PoolHost host, string volume, object token)
+    {
+        if (host.Verbs is { } verbs)
+        {
+            var size = (1 + world.Choice.Pick(20, "virtual size")) * Extent;
+            var made = await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, UsesVolumes ? size : 3 * 8 * Extent, "cow", null, false));
+            Acknowledge(host, volume, token, () => world.Book.Acknowledge(volume, made.AllocatedBytes, isNew: true));
+        }
+    }
+
+    private async Task ExtendAsync(PoolHost host, string volume, long size, object token)
+    {
+        if (host.Verbs is { } verbs)
+        {
+            var reply = await verbs.ExtendVolumeAsync(volume, new ExtendVolumeRequest(size, null, null, null));
+            Acknowledge(host, volume, token, () => world.Book.Acknowledge(volume, Math.Max(size, reply.AllocatedBytes)));
+        }
+    }
+
+    private async Task DeleteAsync(PoolHost host, string volume, object token)
+    {
+        if (host.Verbs is { } verbs)
+        {
+            world.Book.Deleting(volume);
+            await verbs.DeleteVolumeAsync(volume);
+            Acknowledge(host, volume, token, () => world.Book.AcknowledgeDeletion(volume));
+        }
+    }
+
+    private static async Task ActivateAsync(PoolHost host, string volume)
+    {
+        if (host.Node is { } node && node.Membership.IsValid)
+        {
+            await node.Activator.ActivateAsync(volume, readOnly: false);
+        }
+    }
+
+    private static async Task DeactivateAsync(PoolHost host, string volume)
+    {
+        if (host.Node is { } node)
+        {
+            host.StopGuest(volume);
+            var view = await LunReader.ViewAsync(node.Domain);
+            var there = view.Find(volume);
+            await node.Activator.DeactivateAsync(there.Uuid, there.Tags.Slot);
+        }
+    }
+
+    /// <summary>R1: whoever says "done" was SPM after its last write had returned, unless it slept between that moment and now.</summary>
+    private void Acknowledge(PoolHost host, string volume, object token, Action note)
+    {
+        if (host.Node?.Membership.IsValid != true && !host.SleptJustNow)
+        {
+            world.Fail($"R1: host {host.Id} acknowledges a request for {volume} after its deadline");
+        }
+
+        if (IsOpen(volume, token))
+        {
+            note();
         }
     }
 }

@@ -1,10 +1,8 @@
 using System.Diagnostics.Metrics;
+using OvirtSpm.Leases;
 using OvirtSpm.Monitor;
 using OvirtSpm.Node;
 using OvirtSpm.Node.Activation;
-using OvirtSpm.Node.Activation.Nbd;
-using OvirtSpm.Node.Api;
-using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
@@ -14,26 +12,32 @@ using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Simulation.Pool;
 
-/// <summary>One machine running the product's own node on the simulated LUN and clock.</summary>
+/// <summary>One machine running the product's own node on the simulated LUN, clock and network, with its guests and its Watchdog.</summary>
 internal sealed class PoolHost
 {
     private readonly PoolWorld world;
     private readonly TimeSpan clockOffset;
     private readonly int clockRate;
     private readonly Guid machine;
+    private readonly SortedDictionary<string, SimGuest> guests = new(StringComparer.Ordinal);
     private SimProcess? process;
+    private CancellationTokenSource stopping = new();
+    private Guid boot;
+    private bool waitedForFormerLife;
 
     public PoolHost(PoolWorld world, int id)
     {
         (this.world, Id) = (world, id);
         clockOffset = TimeSpan.FromMilliseconds(world.Choice.Pick(2_000_000_000, "clock offset") + 1000);
         clockRate = world.Choice.Pick(801, "clock rate, ppm") - 400;
-        machine = RandomIdentity.Guid(world.Choice);
+        (machine, boot) = (RandomIdentity.Guid(world.Choice), RandomIdentity.Guid(world.Choice));
         Path = new SimPath(id, world.Disk, world.Scheduler, world.Choice);
-        Watchdog = new SimWatchdog(this, world.Scheduler);
+        Watchdog = new SimWatchdog(world, this);
     }
 
     public int Id { get; }
+
+    public string Url => $"http://host{Id}";
 
     public SimPath Path { get; }
 
@@ -44,112 +48,184 @@ internal sealed class PoolHost
 
     public HostNode? Node { get; private set; }
 
+    /// <summary>Larger than the pool's for a host that was set up differently.</summary>
+    public LeaseTiming? OwnTiming { get; set; }
+
+    public IEnumerable<SimGuest> Guests => guests.Values;
+
     public bool IsUp => process is { IsDead: false };
+
+    public bool IsFrozen => process is { IsFrozen: true };
+
+    /// <summary>What happens to this host at the very moment it issues its next metadata write.</summary>
+    public Action? AtNextMetadataWrite { get; set; }
+
+    /// <summary>Volumes a killed process left served: its map entries must keep them until its next life has looked.</summary>
+    public IReadOnlyList<string> LeftServed { get; private set; } = [];
 
     /// <summary>The verbs of the SPM, if this host is it and its program runs.</summary>
     public PoolVerbs? Verbs => process is { IsDead: false, IsFrozen: false } ? Node?.Verbs : null;
 
+    /// <summary>Its program would write as SPM if it were asked now, asleep or not: what Exclusion is about.</summary>
+    public SpmTerm? LeadingTerm => IsUp && Node?.SpmRole?.Term is { } term && term.Fence.MayWrite() ? term : null;
+
+    /// <summary>It has the SPM lease or is taking it, asleep or not.</summary>
+    public bool HasRole => IsUp && Node?.Role is RoleName.Leading or RoleName.Campaigning or RoleName.Draining;
+
+    public bool IsMetadata(long offset) => world.Metadata.IsMetadata(offset);
+
+    public SimGuest GuestOf(string volume)
+    {
+        if (!guests.TryGetValue(volume, out var guest))
+        {
+            guests.Add(volume, guest = new SimGuest(world, this, volume));
+        }
+
+        return guest;
+    }
+
+    public void StopGuest(string volume)
+    {
+        if (guests.Remove(volume, out var guest))
+        {
+            guest.Stop();
+        }
+    }
+
     public void Start()
-    {
-        var life = process = new SimProcess(world.Scheduler);
-        life.Post(_ => Observe(RunAsync(life)), null);
-    }
-
-    public void Freeze() => process!.Freeze();
-
-    public void Thaw() => process!.Thaw();
-
-    /// <summary>The program dies; what it queued in the kernel still lands.</summary>
-    public void Kill()
-    {
-        process!.Kill();
-        Node = null;
-        world.Trace($"h{Id} killed");
-    }
-
-    /// <summary>The machine starts again: nothing that was queued lands any more, apart from what is on its way into the device.</summary>
-    public void Reset()
-    {
-        Resets.Add(world.Scheduler.Now);
-        Kill();
-        Path.Reset();
-        RestartWhenQuiet(TimeSpan.FromSeconds(10));
-    }
-
-    /// <summary>R7: the next life begins when the kernel has let go of the last one's writes.</summary>
-    public void RestartWhenQuiet(TimeSpan delay) => world.Scheduler.After(delay, () =>
     {
         if (IsUp)
         {
             return;
         }
 
-        if (Path.IsQuiet)
-        {
-            Start();
-        }
-        else
-        {
-            RestartWhenQuiet(TimeSpan.FromMilliseconds(100));
-        }
-    });
-
-    /// <summary>Runs code as this host's program.</summary>
-    public void Post(Action act) => process?.Post(_ => act(), null);
-
-    private async Task RunAsync(SimProcess life)
-    {
-        var clock = new SimClock(world.Scheduler, life, clockOffset, clockRate);
-        var lun = new SimLun(Path, life);
-        var domain = await PoolDomain.OpenAsync(lun);
-        var identity = new HostIdentity(Id, $"host{Id}", "/state", machine, machine, $"http://host{Id}", "sim");
-        var guard = world.HasWatchdogs
-            ? new TermGuard(WatchdogKind.Device, Watchdog.For(clock), killTimer: null, domain.Timing.Expiry)
-            : new TermGuard(domain.Timing.Expiry);
-        var membership = new Membership(domain, identity, domain.Timing, clock, world.Choice, guard: guard);
-        var maps = new ActivationMaps(domain, Id, identity.MapOwner);
-        var meter = new Meter("simulation");
-        HostNode? node = null;
-        var growth = new VolumeGrowth(domain.Uuid, membership, () => node!.Activator, new NoTransport(), () => node!.Leader(), GrowthPolicy.Default);
-        var activator = new VolumeActivator(
-            domain, membership, maps, new NoServer(), volume => growth.ForHeldWrites(volume, _ => { }), "/run", TimeSpan.FromSeconds(20), clock,
-            new ExportMetrics(meter), Log);
-        var guests = new GuestService(_ => throw new IOException("no guests here"), _ => null, growth, GrowthPolicy.Default, clock, new MonitorInstruments(meter));
-        node = Node = new HostNode(domain, membership, maps, activator, guests, new NoImager(), clock, world.Choice, new PoolCounters(), Log);
-        await node.RunAsync(() => { }, CancellationToken.None);
+        (stopping, waitedForFormerLife) = (new CancellationTokenSource(), false);
+        var life = process = new SimProcess(world.Scheduler);
+        life.Post(() => Observe(life, stopping.Token));
     }
 
-    private void Log(string line) => world.Trace($"h{Id} {line}");
+    public void Freeze() => process!.Freeze();
 
-    private async void Observe(Task life)
+    public void Thaw() => process!.Thaw();
+
+    /// <summary>What this host says now may have been true a while ago.</summary>
+    public bool SleptJustNow => process?.ThawedTicks == world.Scheduler.NowTicks;
+
+    public void Suspend()
+    {
+        process!.Freeze();
+        Path.Suspend();
+        Watchdog.Sleep();
+    }
+
+    public void Resume()
+    {
+        Path.Heal();
+        process!.Thaw();
+    }
+
+    /// <summary>SIGTERM: hands over and ends.</summary>
+    public void Stop() => process!.Post(stopping.Cancel);
+
+    /// <summary>The program dies; what it queued in the kernel still lands.</summary>
+    public void Kill()
+    {
+        LeftServed = [.. guests.Values.Where(guest => guest.IsServed).Select(guest => guest.Volume)];
+        process!.Kill();
+        Node = null;
+        world.Trace(Id, "killed");
+    }
+
+    /// <summary>The machine dies with everything it queued and every guest on it.</summary>
+    public void Reset()
+    {
+        process!.Kill();
+        (Node, LeftServed, boot) = (null, [], RandomIdentity.Guid(world.Choice));
+        guests.Clear();
+        Watchdog.Disarm();
+        world.Trace(Id, "reset");
+        if (Path.Reset())
+        {
+            world.Stats.TornWrites++;
+        }
+    }
+
+    /// <summary>Started again after a while, whatever the kernel still has of the last life: R7 is the program's own business.</summary>
+    public void RestartAfter(TimeSpan delay)
+    {
+        var gone = process;
+        world.Scheduler.After(delay, () =>
+        {
+            if (process == gone)
+            {
+                Start();
+            }
+        });
+    }
+
+    /// <summary>Runs code as this host's program.</summary>
+    public void Post(Action act) => process?.Post(act);
+
+    private async void Observe(SimProcess life, CancellationToken stop)
     {
         try
         {
-            await life;
+            await RunAsync(life, stop);
+            world.Trace(Id, "ended");
+        }
+        catch (Exception failure) when (failure is IOException or Refusal)
+        {
+            // As in production: a start that is refused ends the program, and whoever supervises it starts it again.
+            world.Trace(Id, $"ended: {failure.Message}");
         }
         catch (Exception failure)
         {
             world.Fail($"host {Id} threw {failure}");
         }
+
+        if (life == process && !life.IsDead)
+        {
+            Kill();
+            RestartAfter(TimeSpan.FromSeconds(1 + world.Choice.Pick(5, "restarted by its supervisor")));
+        }
     }
 
-    private sealed class NoServer : IVolumeServer
+    private async Task RunAsync(SimProcess life, CancellationToken stop)
     {
-        public IServedVolume Serve(string socketPath, INbdExport export) => throw new IOException("volumes are not served in this world");
+        var clock = new SimClock(world.Scheduler, life, clockOffset, clockRate);
+        Watchdog.Begin(clock);
+        var lun = new SimLun(Path, life) { Refused = OnLockRefused };
+        var domain = await PoolDomain.OpenAsync(lun);
+        var identity = new HostIdentity(Id, $"host{Id}", "/state", machine, boot, Url, "sim");
+        var killTimer = world.Options.HasKillTimer ? new SimKillTimer(world, this, life, clock) : null;
+        var kind = world.Options.HasWatchdog ? WatchdogKind.Device : WatchdogKind.None;
+        var guard = new TermGuard(kind, Watchdog, killTimer, domain.Timing.Expiry, new LeaseTrace(world, Id));
+        var membership = new Membership(domain, identity, OwnTiming ?? domain.Timing, clock, world.Choice, guard: guard);
+        var maps = new ActivationMaps(domain, Id, identity.MapOwner);
+        using var meter = new Meter("simulation");
+        var extent = domain.Group.ExtentSizeBytes;
+        var policy = GrowthPolicy.Default with { ExtentBytes = extent, MinimumChunkBytes = extent, MinimumWatermarkBytes = extent / 2 };
+        HostNode? node = null;
+        var growth = new VolumeGrowth(
+            domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy);
+        var activator = new VolumeActivator(
+            domain, membership, maps, new SimServer(this, life), volume => growth.ForHeldWrites(volume, _ => world.Stats.Grown++), "/run",
+            TimeSpan.FromSeconds(20), clock, new ExportMetrics(meter), Log);
+        var guestService = new GuestService(_ => throw new IOException("no monitors here"), _ => null, growth, policy, clock, new MonitorInstruments(meter));
+        node = Node = new HostNode(
+            domain, membership, maps, activator, guestService, new SimImager(world, lun), clock, world.Choice, new PoolCounters(), Log);
+        await node.RunAsync(() => LeftServed = [], stop);
     }
 
-    private sealed class NoTransport : IClusterTransport
+    private void OnLockRefused()
     {
-        public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop) =>
-            throw Refusal.Unavailable("there is no network in this world");
+        if (!waitedForFormerLife)
+        {
+            waitedForFormerLife = true;
+            world.Stats.RestartsWithQueuedIo++;
+            world.Trace(Id, "waits for writes of its former life");
+        }
     }
 
-    private sealed class NoImager : IVolumeImager
-    {
-        public Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite) =>
-            throw Refusal.Unavailable("there is no qemu-img in this world");
-
-        /// <summary>Nobody reads volumes in this world.</summary>
-        public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite) => Task.CompletedTask;
-    }
+    private void Log(string line) => world.Trace(Id, line);
 }

@@ -24,7 +24,7 @@ public class PoolScenarioTests(ITestOutputHelper output)
             $"failover {(world.Scheduler.Now - killedAt).TotalSeconds:0.00} s, bound {world.Domain.Timing.FailoverBound.TotalSeconds} s"));
         var before = world.Acknowledgements;
         world.RunUntil(w => w.Acknowledgements > before + 20, Minute, "extends by the new SPM");
-        old.RestartWhenQuiet(TimeSpan.Zero);
+        old.RestartAfter(TimeSpan.Zero);
         world.RunFor(TimeSpan.FromSeconds(20));
         Assert.NotNull(world.Leader);
     }
@@ -141,7 +141,7 @@ public class PoolScenarioTests(ITestOutputHelper output)
         if (world.Choice.Pick(2, "kill or freeze") == 0)
         {
             leader.Kill();
-            leader.RestartWhenQuiet(TimeSpan.FromMilliseconds(world.Choice.Pick(15_000, "down")));
+            leader.RestartAfter(TimeSpan.FromMilliseconds(world.Choice.Pick(15_000, "down")));
             return;
         }
 

@@ -19,7 +19,7 @@ public class PoolStuckTests(ITestOutputHelper output)
         // A text is held for ever, which by R2 is all that is under way.
         old.Path.NeverReturns = io =>
         {
-            var isText = io.IsWrite && world.IsMetadata(io.Offset);
+            var isText = io.IsWrite && world.Metadata.IsMetadata(io.Offset);
             stuckAt = isText && stuckAt == TimeSpan.Zero ? world.Scheduler.Now : stuckAt;
             return isText;
         };
@@ -48,5 +48,37 @@ public class PoolStuckTests(ITestOutputHelper output)
         world.RunFor(TimeSpan.FromSeconds(20));
         Assert.Null(old.Verbs);
         Assert.NotEqual("Leading", old.Node!.Role.ToString());
+    }
+
+    /// Both are asked for at once. The term ended with the header's error, and giving back a lease that was still being read ended the node.
+    [Fact]
+    public void A_header_that_cannot_be_read_while_the_lease_is_confirmed_ends_the_term_and_not_the_node()
+    {
+        var world = new PoolWorld(3, seed: 95);
+        new PoolClient(world, volumes: 30).Begin();
+        world.RunUntil(w => w.Acknowledgements > 20, Minute, "the first extends");
+        var old = world.Leader!;
+        var (textIsOut, isConfirming, hasFailed) = (false, false, false);
+        old.Path.NeverReturns = io =>
+        {
+            textIsOut |= io.IsWrite && world.Metadata.IsMetadata(io.Offset) && !world.Metadata.IsHeader(io.Offset);
+            if (io.IsWrite || !textIsOut || hasFailed)
+            {
+                return false;
+            }
+
+            if (isConfirming && world.Metadata.IsHeader(io.Offset))
+            {
+                io.Fails = hasFailed = true;
+            }
+
+            var isLast = !isConfirming && io.Offset == world.SpmLeaseOffset;
+            isConfirming |= isLast;
+            return isLast;
+        };
+        world.RunUntil(_ => hasFailed, Minute, "a commit");
+        var before = world.Acknowledgements;
+        world.RunUntil(w => w.Acknowledgements > before + 20, Minute, "extends by the next SPM");
+        Assert.True(old.IsUp);
     }
 }

@@ -62,7 +62,7 @@ public class PoolWatchdogTests(ITestOutputHelper output)
         var old = world.Leader!;
         old.Kill();
         Assert.True(old.Watchdog.IsArmed);
-        old.RestartWhenQuiet(TimeSpan.FromSeconds(1));
+        old.RestartAfter(TimeSpan.FromSeconds(1));
         world.RunUntil(w => w.Leader is not null, Minute, "an SPM");
         world.RunFor(TimeSpan.FromSeconds(20));
         Assert.All(world.Hosts, host => Assert.Empty(host.Resets));
@@ -86,7 +86,7 @@ public class PoolWatchdogTests(ITestOutputHelper output)
         var leader = world.Leader!;
         leader.Path.NeverReturns = io =>
         {
-            if (old is null && io.IsWrite && world.IsHeader(io.Offset))
+            if (old is null && io.IsWrite && world.Metadata.IsHeader(io.Offset))
             {
                 (old = leader).Path.Cut();
             }

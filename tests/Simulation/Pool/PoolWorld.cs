@@ -1,200 +1,230 @@
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Mapping;
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.LvmMetadata.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
 
 namespace OvirtSpm.Simulation.Pool;
 
-/// <summary>Whole nodes on one simulated LUN with a real domain on it; checked whenever metadata lands.</summary>
+/// <summary>Whole nodes on one simulated LUN with a real domain on it, on a simulated network, with guests that write.</summary>
 /// <remarks>
-/// <b>Acked</b>: what a client was told is in the metadata that our reader chooses, from then on, for ever.
-/// <b>Lineage</b>: (epoch, seqno) of what our reader chooses never goes back.
-/// <b>NoLateWrite</b>: no header of an epoch lands over one of a later epoch (nothing is stuck in a kernel in these stories).
-/// <b>StockReader</b>: at every moment stock lvm2 (which knows only checksums and seqnos) finds a copy it can read.
+/// Checked after every event: <b>Exclusion</b> (at most one host would write as SPM if asked), C4 and R7 (<see cref="SimPath"/>). Whenever
+/// something lands: <see cref="MetadataCheck"/>, <b>C1 Acked</b> (<see cref="VolumeBook"/>), <b>C3 DataOwner</b>, <b>C6</b>.
 /// </remarks>
 internal sealed class PoolWorld : SimWorld
 {
     private readonly FormatLun outside;
-    private readonly Dictionary<string, long> acknowledged = [];
-    private readonly HashSet<long> headers;
-    private readonly (long Start, long End)[] areas;
+    private readonly long voteOffset;
+    private readonly long voteEnd;
     private int textBy;
-    private readonly Dictionary<long, MetadataVersion> versionOf = [];
-    private readonly Dictionary<long, TimeSpan> harmed = [];
-    private MetadataVersion newest;
-    private bool metadataLanded;
+    private ulong versions;
 
     public PoolWorld(int hosts, ulong seed, int watchdogTimeoutSeconds = 3, bool watchdogs = false)
+        : this(new PoolOptions(hosts, WatchdogTimeoutSeconds: watchdogTimeoutSeconds) { HasWatchdog = watchdogs }, seed)
+    {
+    }
+
+    public PoolWorld(PoolOptions options, ulong seed)
         : base(seed)
     {
-        HasWatchdogs = watchdogs;
-        Disk = new SimDisk(seed % 4 == 3 ? 4096 : 512, 10L << 30, Scheduler, Choice);
+        (Options, LateWritesMayLand) = (options, options.Weakness != PoolWeakness.None);
+        var sectorSize = seed % 16 == 3 ? 4096 : 512;
+        var template = DomainTemplate.Of(sectorSize, options.IoTimeoutSeconds, options.WatchdogTimeoutSeconds);
+        Disk = new SimDisk(sectorSize, new SparseBytes(DomainTemplate.LunBytes, template), Scheduler, Choice);
         outside = new FormatLun(Disk);
-        var creator = new DomainCreator(outside, new FixedClock(), Choice, "simulation");
-        Domain = creator.CreateAsync(new DomainOptions(
-            Node.RandomIdentity.Guid(Choice), IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: watchdogTimeoutSeconds)).GetAwaiter().GetResult();
-        headers = [.. Read().Copies.Select(copy => copy.AreaOffsetBytes)];
-        areas = [.. Read().Copies.Select(copy => (copy.AreaOffsetBytes, copy.AreaOffsetBytes + copy.AreaSizeBytes))];
+        Domain = PoolDomain.OpenAsync(outside).GetAwaiter().GetResult();
+        Timing = Domain.Timing;
+        Network = new SimNetwork(this);
+        Book = new VolumeBook(this);
+        var read = MetadataReader.ReadAsync([outside.Metadata]).AsTask().GetAwaiter().GetResult();
+        Metadata = new MetadataCheck(this, read.Copies.Select(copy => new DiskArea(copy.AreaOffsetBytes, copy.AreaSizeBytes))) { Changed = OnChanged };
+        var leases = Domain.Group.Find("leases")!.Segments[0].Areas[0].StartExtent;
+        voteOffset = Domain.Group.PhysicalVolumes[0].ExtentStartBytes + (leases * Domain.Group.ExtentSizeBytes) + Domain.SpmLeaseOffset;
+        voteEnd = voteOffset + Domain.Geometry.AlignBytes;
         Disk.Landed = OnLanded;
         Disk.Performed = OnRead;
-        Hosts = [.. Enumerable.Range(1, hosts).Select(id => new PoolHost(this, id))];
+        Hosts = [.. Enumerable.Range(1, options.Hosts).Select(id => new PoolHost(this, id))];
         foreach (var host in Hosts)
         {
+            host.Path.Issuing = io => OnIssuing(host, io);
+            host.Path.MayRepeat = Metadata.Images[0].Holds;
             host.Start();
         }
     }
 
-    public SimDisk Disk { get; }
-
-    public bool HasWatchdogs { get; }
+    public PoolOptions Options { get; }
 
     /// <summary>Nothing resets a host that hangs: its queued header may land over a later one. Then one copy is harmed, for one scrub.</summary>
     public bool LateWritesMayLand { get; set; }
 
-    public int LateWrites { get; private set; }
+    /// <summary>Where the leader record of the SPM lease lies on the LUN.</summary>
+    public long SpmLeaseOffset => voteOffset;
+
+    public int LateWrites => Metadata.LateHeaders;
+
+    public SimDisk Disk { get; }
 
     public PoolDomain Domain { get; }
 
+    public LeaseTiming Timing { get; }
+
+    public SimNetwork Network { get; }
+
+    public MetadataCheck Metadata { get; }
+
+    public VolumeBook Book { get; }
+
+    public PoolStats Stats { get; } = new();
+
     public IReadOnlyList<PoolHost> Hosts { get; }
 
-    public int Acknowledgements { get; private set; }
+    /// <summary>One vote in so many cannot be believed from the moment it lands; 0 means all can.</summary>
+    public int RotVotesOneIn { get; set; }
+
+    /// <summary>When metadata was last read or written by one of ours.</summary>
+    public TimeSpan MetadataTouched { get; private set; }
+
+    /// <summary>How long a guest thinks between two requests, at most.</summary>
+    public int GuestPauseMilliseconds { get; set; } = 20_000;
+
+    public int Acknowledgements => Book.Acknowledgements;
 
     /// <summary>Set by a scenario: called once, with the host that has written a text and looks at the headers for the last time before it writes them.</summary>
     public Action<PoolHost>? BeforeHeaders { get; set; }
 
     public PoolHost? Leader => Hosts.FirstOrDefault(host => host.Verbs is not null);
 
-    public bool IsHeader(long offset) => headers.Contains(offset);
-
-    /// <summary>A header or a text of the volume group.</summary>
-    public bool IsMetadata(long offset) => areas.Any(area => offset >= area.Start && offset < area.End);
-
     /// <summary>What our reader chooses now.</summary>
-    public VolumeGroup Group => Read().Group!;
+    public VolumeGroup Group => Metadata.Newest;
 
-    public void Acknowledge(string volume, long bytes)
+    protected override string Replay => $"./spm simulate --seed {Seed} --seeds 1 --hosts {Options.Hosts} --trace";
+
+    public ulong NextVersion() => ++versions;
+
+    /// <summary>Another program writes here, by way of no host.</summary>
+    public void WriteForeign(long offset, byte[] bytes)
     {
-        Acknowledgements++;
-        acknowledged[volume] = Math.Max(acknowledged.GetValueOrDefault(volume), bytes);
-        Trace($"acknowledged {volume[..8]} {bytes >> 20} MiB");
-        Check();
+        Disk.Bytes.Write(offset, bytes);
+        Metadata.Landed(0, offset, bytes.Length, isForeign: true);
+        Book.Check(Metadata.Newest);
     }
 
-    protected override string Replay => $"new PoolWorld({Hosts.Count}, seed: {Seed})";
+    /// <returns>One sector of a volume as the newest metadata maps it; null when it has no such byte.</returns>
+    public byte[]? ReadVolume(string volume, long offset)
+    {
+        if (Group.Find(volume) is not { } lv || offset + Disk.SectorSize > lv.SizeBytes)
+        {
+            return null;
+        }
+
+        var sector = new byte[Disk.SectorSize];
+        Disk.Bytes.Read(VolumeMapping.Map(Group, lv, offset, sector.Length)[0].PvOffsetBytes, sector);
+        return sector;
+    }
 
     public void RunUntil(Func<PoolWorld, bool> done, TimeSpan limit, string what) => RunUntil(() => done(this), limit, what);
 
-    private VolumeGroupRead Read() => MetadataReader.ReadAsync([outside.Metadata]).AsTask().GetAwaiter().GetResult();
-
-    private void OnLanded(int host, long offset, ReadOnlyMemory<byte> bytes)
-    {
-        if (headers.Contains(offset))
-        {
-            Trace($"h{host} header at {offset}");
-            (metadataLanded, textBy) = (true, 0);
-        }
-        else if (areas.Any(area => offset > area.Start && offset < area.End))
-        {
-            textBy = host;
-        }
-    }
-
-    private void OnRead(int host, long offset)
-    {
-        if (textBy == host && offset == headers.Max() && BeforeHeaders is { } act)
-        {
-            BeforeHeaders = null;
-            act(Hosts[host - 1]);
-        }
-    }
-
     protected override bool Check()
     {
-        if (metadataLanded)
+        PoolHost? leader = null;
+        foreach (var host in Hosts)
         {
-            metadataLanded = false;
-            CheckMetadata(Read());
-        }
+            if (host.LeadingTerm is { } term)
+            {
+                if (leader is not null)
+                {
+                    Fail($"Exclusion: host {leader.Id} (epoch {leader.LeadingTerm?.Fence.Epoch}) and host {host.Id} (epoch {term.Fence.Epoch}) both may write");
+                }
 
-        if (harmed.Count > 1)
-        {
-            Fail("a late write harmed both copies at once");
-        }
+                leader = host;
+            }
 
-        // A scrub begins every second; the rest is its own I/O on this disk.
-        if (harmed.Values.Any(since => Scheduler.Now - since > TimeSpan.FromSeconds(2)))
-        {
-            Fail("a late write was not repaired within one scrub");
-        }
-
-        if (Hosts.FirstOrDefault(host => host.Path.Violation is not null) is { } broken)
-        {
-            Fail(broken.Path.Violation!);
+            if (host.Path.Violation is { } violation)
+            {
+                Fail(violation);
+            }
         }
 
         return Failure is not null;
     }
 
-    private void CheckMetadata(VolumeGroupRead read)
+    private void OnIssuing(PoolHost host, SimIo io)
     {
-        if (read.Group is not { } group)
+        var others = host.Path.WritesOut;
+        if (Metadata.IsMetadata(io.Offset))
         {
-            Fail($"StockReader: no copy can be read: {read.Problem}");
-            return;
-        }
-
-        if (group.Version < newest)
-        {
-            Fail($"Lineage: {newest} was on disk, now {group.Version} is chosen");
-        }
-
-        newest = group.Version;
-        foreach (var copy in read.Copies)
-        {
-            if (copy.Version is { } version)
+            if (others.Any(other => Metadata.IsMetadata(other.Offset)))
             {
-                if (version >= newest)
-                {
-                    harmed.Remove(copy.AreaOffsetBytes);
-                }
-
-                if (version < versionOf.GetValueOrDefault(copy.AreaOffsetBytes) && LateWritesMayLand)
-                {
-                    LateWrites++;
-                    harmed[copy.AreaOffsetBytes] = Scheduler.Now;
-                }
-                else if (version < versionOf.GetValueOrDefault(copy.AreaOffsetBytes))
-                {
-                    Fail($"NoLateWrite: the copy at {copy.AreaOffsetBytes} held {versionOf[copy.AreaOffsetBytes]} and was overwritten with {version}");
-                }
-
-                versionOf[copy.AreaOffsetBytes] = version;
+                Fail($"C4, R2: host {host.Id} issued a metadata write at {io.Offset} while another one is out");
             }
+
+            host.AtNextMetadataWrite?.Invoke();
+            host.AtNextMetadataWrite = null;
+        }
+        else if (io.Offset >= voteOffset && io.Offset < voteEnd && IsRelease(host, io) && others.Any(other => Metadata.IsMetadata(other.Offset)))
+        {
+            Fail($"C4, R8: host {host.Id} gives the SPM lease back while a metadata write of its is out");
+        }
+    }
+
+    private bool IsRelease(PoolHost host, SimIo io) =>
+        io.Offset == voteOffset + Domain.Geometry.VoteOffset(host.Id)
+        && Leases.OnDisk.BallotBlock.TryParse(io.Data, out var vote) == Leases.OnDisk.RecordError.None && vote.IsReleased;
+
+    private void OnLanded(int host, long offset, ReadOnlyMemory<byte> bytes)
+    {
+        Note(host, offset, bytes.Span);
+        if (RotVotesOneIn > 0 && offset > voteOffset + Disk.SectorSize && offset < voteEnd && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
+        {
+            Disk.Rot(offset);
+            Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000, "until it is repaired")), Disk.HealRot);
         }
 
-        foreach (var (volume, bytes) in acknowledged)
+        if (Metadata.IsMetadata(offset))
         {
-            if ((group.Find(volume)?.SizeBytes ?? 0) < bytes)
-            {
-                Fail($"Acked: {volume} was acknowledged with {bytes} bytes, {group.Version} has {group.Find(volume)?.SizeBytes ?? 0}");
-            }
+            MetadataTouched = Scheduler.Now;
+            textBy = Metadata.IsHeader(offset) ? 0 : host;
+            Metadata.Landed(host, offset, bytes.Length, isForeign: false);
+            Book.Check(Metadata.Newest);
         }
-
-        var used = new HashSet<(int, long)>();
-        foreach (var area in group.LogicalVolumes.SelectMany(lv => lv.Segments))
+        else if (Stamp.TryParse(bytes.Span, out var volume, out _, out _) && Metadata.OwnerOf(offset) != volume.ToString())
         {
-            for (var extent = 0L; extent < area.ExtentCount; extent++)
+            Fail($"C3 DataOwner: host {host} wrote data of {volume} at {offset}, which belongs to {Metadata.OwnerOf(offset) ?? "nobody"}");
+        }
+    }
+
+    /// <summary>C6: extents are freed only when no host may write them any more.</summary>
+    private void OnChanged(VolumeGroup before, VolumeGroup after)
+    {
+        foreach (var gone in MetadataCheck.VolumesOf(before).Where(lv => after.Find(lv.Name) is null))
+        {
+            foreach (var host in Hosts)
             {
-                if (!used.Add((area.Areas[0].PvIndex, area.Areas[0].StartExtent + extent)))
+                if (host.Guests.Any(guest => guest.Volume == gone.Name && guest.IsServed) || host.LeftServed.Contains(gone.Name))
                 {
-                    Fail($"Extents: extent {area.Areas[0].StartExtent + extent} is in two volumes in {group.Version}");
+                    Fail($"C6: {gone.Name} is gone in {after.Version} while host {host.Id} serves it");
+                }
+
+                if (host.Path.WritesOut.Any(io => Stamp.TryParse(io.Data, out var volume, out _, out _) && volume.ToString() == gone.Name))
+                {
+                    Fail($"C6: {gone.Name} is gone in {after.Version} while host {host.Id} has a write to it on its way");
                 }
             }
         }
     }
 
-    private sealed class FixedClock : TimeProvider
+    private void OnRead(int host, long offset)
     {
-        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch;
+        if (Metadata.IsMetadata(offset))
+        {
+            MetadataTouched = Scheduler.Now;
+        }
+
+        if (textBy == host && Metadata.IsHeader(offset) && offset > 4096 && BeforeHeaders is { } act)
+        {
+            BeforeHeaders = null;
+            act(Hosts[host - 1]);
+        }
     }
 }

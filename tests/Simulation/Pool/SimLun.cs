@@ -28,8 +28,20 @@ internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevi
     public ILeaseArea Window(long offsetBytes, long lengthBytes) =>
         new CountedArea(new SimBlockDevice(path, process, offsetBytes, lengthBytes), writes);
 
-    /// <summary>R7: the world starts a host again only when everything its last life queued has returned, as the kernel's lock would.</summary>
-    public bool TryLock(long offsetBytes, long lengthBytes) => true;
+    /// <summary>Told when a lock was refused: an earlier life of the machine has I/O in the kernel.</summary>
+    public Action? Refused { get; init; }
+
+    /// <summary>R7: the kernel keeps a dead process's lock until its last I/O has returned.</summary>
+    public bool TryLock(long offsetBytes, long lengthBytes)
+    {
+        if (path.TryLock(process, offsetBytes))
+        {
+            return true;
+        }
+
+        Refused?.Invoke();
+        return false;
+    }
 
     public void Unlock(long offsetBytes, long lengthBytes)
     {

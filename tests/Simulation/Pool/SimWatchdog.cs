@@ -2,54 +2,66 @@ using OvirtSpm.Leases;
 
 namespace OvirtSpm.Simulation.Pool;
 
-/// <summary>A machine's watchdog: it counts while the program is stopped or dead, and waits as long as it is allowed to.</summary>
-internal sealed class SimWatchdog(PoolHost host, SimScheduler scheduler)
+/// <summary>Hardware: counts on by itself whatever the program does, and resets the machine before others may take over.</summary>
+/// <remarks>The product feeds and disarms it. C10: it must not reset a machine that neither has the role nor a write under way.</remarks>
+internal sealed class SimWatchdog(PoolWorld world, PoolHost host) : IWatchdog
 {
-    private int fed;
+    private SimClock? clock;
+    private long fed;
+    private bool isOfFormerLife;
+
+    public bool IsUnsafe => !world.Options.HasWatchdog;
+
+    public string Name => "simulated";
 
     public bool IsArmed { get; private set; }
 
-    /// <summary>What one life of the program has in its hands.</summary>
-    public IWatchdog For(TimeProvider clock) => new Client(this, clock);
+    public void Begin(SimClock clockOfLife) => (clock, isOfFormerLife) = (clockOfLife, true);
 
-    public void Stop() => (IsArmed, fed) = (false, fed + 1);
-
-    private sealed class Client(SimWatchdog machine, TimeProvider clock) : IWatchdog
+    public string? Prepare(LeaseTiming timing)
     {
-        private TimeSpan timeout;
-
-        public bool IsUnsafe => false;
-
-        public string Name => "simulated";
-
-        public bool IsArmed => machine.IsArmed;
-
-        public string? Prepare(LeaseTiming timing)
-        {
-            timeout = timing.WatchdogTimeout;
-            machine.Stop();
-            return null;
-        }
-
-        public string? Feed(TimeSpan expiresAt)
-        {
-            machine.IsArmed = true;
-            var turn = ++machine.fed;
-            machine.Scheduler.After(expiresAt - clock.GetElapsedTime(0) + timeout, () => machine.Fire(turn));
-            return null;
-        }
-
-        public void Disarm() => machine.Stop();
+        Disarm();
+        return null;
     }
 
-    private SimScheduler Scheduler => scheduler;
-
-    private void Fire(int turn)
+    public string? Feed(TimeSpan expiresAt)
     {
-        if (IsArmed && turn == fed)
+        if (IsUnsafe)
         {
-            Stop();
-            host.Reset();
+            return null;
         }
+
+        var mine = ++fed;
+        (IsArmed, isOfFormerLife) = (true, false);
+        var fires = clock!.WorldTimeOf(expiresAt + world.Timing.WatchdogTimeout - TimeSpan.FromSeconds(1));
+        world.Scheduler.At(fires.Ticks, () =>
+        {
+            if (mine == fed && IsArmed)
+            {
+                Fire();
+            }
+        });
+        return null;
+    }
+
+    public void Disarm() => (IsArmed, fed) = (false, fed + 1);
+
+    /// <summary>Suspend stops it; whatever it was to prevent may happen (R26 keeps an SPM awake).</summary>
+    public void Sleep() => fed++;
+
+    private void Fire()
+    {
+        world.Trace(host.Id, "watchdog");
+        // The pool's writer counts while it waits for metadata: it has entered the fence and might write when it has its answer.
+        if (host.IsUp && !host.IsFrozen && !isOfFormerLife && !host.HasRole && !host.Path.Awaited.Any(io => io.IsWrite || io.Length == 0 || host.IsMetadata(io.Offset)))
+        {
+            world.Fail($"C10: host {host.Id} is reset by its watchdog without the role and without a write under way");
+        }
+
+        world.Stats.WatchdogResets++;
+        host.Resets.Add(world.Scheduler.Now);
+        Disarm();
+        host.Reset();
+        host.RestartAfter(TimeSpan.FromSeconds(3));
     }
 }

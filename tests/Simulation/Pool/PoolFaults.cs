@@ -1,0 +1,106 @@
+using OvirtSpm.Leases;
+
+namespace OvirtSpm.Simulation.Pool;
+
+/// <summary>What goes wrong in one world: most faults off, the others at wildly different rates (uniform noise hides what swarms find).</summary>
+internal sealed class PoolFaults
+{
+    private readonly PoolWorld world;
+    private readonly List<(PoolFault Fault, int MeanSeconds)> plan = [];
+
+    public PoolFaults(PoolWorld world, PoolWeakness weakness)
+    {
+        this.world = world;
+        foreach (var fault in Enum.GetValues<PoolFault>())
+        {
+            if (fault == PoolFault.Suspend ? weakness == PoolWeakness.Suspend : Is(3, "fault on"))
+            {
+                plan.Add((fault, 30 << world.Choice.Pick(6, "mean time between")));
+            }
+        }
+
+        var stuck = Is(3, "stuck I/O on") ? 64 << world.Choice.Pick(8, "stuck I/O rate") : 0;
+        var stuckFor = 500 << world.Choice.Pick(6, "stuck for");
+        var errors = Is(5, "I/O errors on") ? 256 << world.Choice.Pick(6, "I/O error rate") : 0;
+        var twice = weakness == PoolWeakness.WritesLandTwice ? 8 << world.Choice.Pick(4, "twice rate") : 0;
+        foreach (var host in world.Hosts)
+        {
+            (host.Path.StuckOneIn, host.Path.StuckMilliseconds) = (stuck, stuckFor);
+            (host.Path.ErrorOneIn, host.Path.TwiceOneIn) = (errors, twice);
+        }
+
+        world.RotVotesOneIn = Is(6, "votes rot") ? 2 << world.Choice.Pick(4, "vote rot rate") : 0;
+        world.Network.LoseOneIn = Is(4, "messages lost") ? 2 << world.Choice.Pick(5, "loss rate") : 0;
+        world.Network.RepeatOneIn = Is(4, "messages twice") ? 2 << world.Choice.Pick(4, "repeat rate") : 0;
+        world.Network.DelayMilliseconds = 1 << world.Choice.Pick(13, "message delay");
+        if (Is(6, "unequal timeouts"))
+        {
+            world.Hosts[world.Choice.Pick(world.Hosts.Count, "who is slower")].OwnTiming =
+                new LeaseTiming(world.Timing.IoTimeout + TimeSpan.FromSeconds(1), world.Timing.WatchdogTimeout);
+        }
+    }
+
+    public override string ToString() => string.Join(", ", plan.Select(p => $"{p.Fault} every {p.MeanSeconds} s")) is { Length: > 0 } text ? text : "no faults";
+
+    public void Begin(TimeSpan until)
+    {
+        foreach (var (fault, mean) in plan)
+        {
+            Schedule(fault, mean, until);
+        }
+    }
+
+    /// <summary>Everything works again, whoever is down is started.</summary>
+    public void Heal()
+    {
+        world.Network.Heal();
+        world.RotVotesOneIn = 0;
+        foreach (var host in world.Hosts)
+        {
+            (host.Path.StuckOneIn, host.Path.ErrorOneIn, host.Path.TwiceOneIn) = (0, 0, 0);
+            host.AtNextMetadataWrite = null;
+            host.Path.Heal();
+            if (host.IsFrozen)
+            {
+                host.Thaw();
+            }
+
+            host.Start();
+        }
+
+        world.Disk.HealRot();
+    }
+
+    private bool Is(int oneIn, string what) => world.Choice.Pick(oneIn, what) == 0;
+
+    private void Schedule(PoolFault fault, int meanSeconds, TimeSpan until) =>
+        world.Scheduler.After(TimeSpan.FromMilliseconds(world.Choice.Pick(2000 * meanSeconds, "time to fault")), () =>
+        {
+            if (world.Scheduler.Now < until)
+            {
+                // The SPM is the interesting one; anybody else is hit half of the time.
+                var host = world.Leader is { } leader && Is(2, "the SPM") ? leader : world.Hosts[world.Choice.Pick(world.Hosts.Count, "whom")];
+                if (Is(2, "in the middle of a commit"))
+                {
+                    host.AtNextMetadataWrite = () => world.Scheduler.After(
+                        TimeSpan.FromMicroseconds(world.Choice.Pick(1000, "into the write")), () => Strike(host, fault));
+                }
+                else
+                {
+                    Strike(host, fault);
+                }
+
+                Schedule(fault, meanSeconds, until);
+            }
+        });
+
+    private void Strike(PoolHost host, PoolFault fault)
+    {
+        if (host.IsUp && !host.IsFrozen && !host.Path.IsDown)
+        {
+            PoolStrike.At(world, host, fault, Length());
+        }
+    }
+
+    private TimeSpan Length() => TimeSpan.FromMilliseconds(world.Choice.Pick(200 << world.Choice.Pick(9, "how long"), "how long"));
+}

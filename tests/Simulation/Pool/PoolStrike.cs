@@ -1,0 +1,82 @@
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Simulation.Pool;
+
+/// <summary>Carries one fault out.</summary>
+internal static class PoolStrike
+{
+    public static void At(PoolWorld world, PoolHost host, PoolFault fault, TimeSpan length)
+    {
+        world.Trace(host.Id, FormattableString.Invariant($"{fault}, {length.TotalSeconds:0.#} s"));
+        switch (fault)
+        {
+            case PoolFault.Freeze:
+                world.Stats.Freezes++;
+                host.Freeze();
+                world.Scheduler.After(length, host.Thaw);
+                break;
+            case PoolFault.Kill:
+                if (world.Choice.Pick(3, "its writes stay queued") > 0)
+                {
+                    // Started again while the kernel still has what the last life wrote (R7).
+                    host.Path.Cut();
+                    world.Scheduler.After(length, () => host.Path.Heal());
+                    length /= 4;
+                }
+
+                host.Kill();
+                host.RestartAfter(length);
+                break;
+            case PoolFault.Reset:
+                host.Reset();
+                host.RestartAfter(length + TimeSpan.FromSeconds(2));
+                break;
+            case PoolFault.Stop:
+                host.Stop();
+                break;
+            case PoolFault.Cut or PoolFault.CutAndDrop:
+                world.Stats.Outages++;
+                host.Path.Cut();
+                world.Scheduler.After(length, () => host.Path.Heal(drop: fault == PoolFault.CutAndDrop));
+                break;
+            case PoolFault.Suspend:
+                host.Suspend();
+                world.Scheduler.After(length, host.Resume);
+                break;
+            case PoolFault.Rot:
+                world.Disk.Rot(Victim(world, host));
+                // Somebody looks at what is refused and repairs it; until then nothing may be guessed.
+                world.Scheduler.After(length, world.Disk.HealRot);
+                break;
+            case PoolFault.OneWay:
+                var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Count, "to whom"));
+                world.Network.Cuts.Add(pair);
+                world.Scheduler.After(length, () => world.Network.Cuts.Remove(pair));
+                break;
+            case PoolFault.Clog:
+                world.Network.Clog();
+                world.Scheduler.After(length, world.Network.Unclog);
+                break;
+            case PoolFault.Foreign:
+                ForeignWriter.WriteWhenQuiet(world);
+                break;
+        }
+    }
+
+    /// <summary>A sector whose damage somebody must notice. Never both copies of the same thing.</summary>
+    private static long Victim(PoolWorld world, PoolHost host)
+    {
+        var domain = world.Domain;
+        var start = domain.Group.PhysicalVolumes[0].ExtentStartBytes;
+        return world.Choice.Pick(5, "what rots") switch
+        {
+            0 => domain.IdsOffset + domain.Geometry.HostIdOffset(host.Id),
+            1 => Place("leases") + domain.SpmLeaseOffset + domain.Geometry.VoteOffset(host.Id),
+            2 => Place("spm") + domain.Layout.HostRecordOffsetBytes(host.Id, world.Choice.Pick(2, "copy")),
+            3 => Place("spm") + domain.Layout.MapOffsetBytes(host.Id, 0),
+            _ => Place("spm") + SpmLayout.SuperblockOffsetBytes,
+        };
+
+        long Place(string volume) => start + (domain.Group.Find(volume)!.Segments[0].Areas[0].StartExtent * domain.Group.ExtentSizeBytes);
+    }
+}
