@@ -4,14 +4,16 @@ namespace OvirtSpm.Simulation.Mutants;
 /// <param name="Rule">What is broken, in the words of the safety rules.</param>
 /// <param name="Project">Folder of the one assembly that changes.</param>
 /// <param name="IsQuick">Found within a few seeds: part of every test run.</param>
-internal sealed record Mutant(string Name, string Rule, string Project, string File, string Old, string New, bool IsQuick = false)
+/// <param name="IsOpen">No seed has found it yet: the world does not get there often enough. SPM_MUTANT searches for it.</param>
+internal sealed record Mutant(
+    string Name, string Rule, string Project, string File, string Old, string New, bool IsQuick = false, bool IsOpen = false)
 {
     public static IReadOnlyList<Mutant> All { get; } =
     [
         new("bad-vote-is-empty", "R29: a vote that cannot be believed is read as 'never voted'",
             "src/Leases", "Resource/ResourceLease.Attempt.cs",
             "steps = BallotBlock.TryParse(sector, out var vote) == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();",
-            "steps = steps.Saw(BallotBlock.TryParse(sector, out var vote) == RecordError.None ? vote : default);"),
+            "steps = steps.Saw(BallotBlock.TryParse(sector, out var vote) == RecordError.None ? vote : default);", IsOpen: true),
         new("deadline-not-read", "R2: the deadline is not read again before a write",
             "src/SpmNode", "Roles/PoolFence.cs",
             "public bool MayWrite() => closedBecause is null && deadlineHolds(margin);",
@@ -19,7 +21,7 @@ internal sealed record Mutant(string Name, string Rule, string Project, string F
         new("deadline-not-read-after-flush", "R1: acknowledged without reading the deadline after the last flush",
             "src/LvmMetadata", "Store/MetadataWriter.cs",
             "although it may well be there.\n            if (!guard.MayWrite())",
-            "although it may well be there.\n            if (guard.Epoch == 0)"),
+            "although it may well be there.\n            if (guard.Epoch == 0)", IsOpen: true),
         new("headers-in-parallel", "R2: the second header is written while the first is under way",
             "src/LvmMetadata", "Store/MetadataWriter.cs",
             "await writing;\n                // R2: the second header", "// R2: the second header", IsQuick: true),
@@ -28,24 +30,24 @@ internal sealed record Mutant(string Name, string Rule, string Project, string F
             "version.Seqno + (2 * (UInt128)(epoch - version.Epoch))", "(UInt128)version.Seqno + 1", IsQuick: true),
         new("same-ring-place", "R4: the first text of an epoch goes where the predecessor's next one may be landing",
             "src/LvmMetadata", "Store/MetadataStore.cs",
-            "writer.WriteAsync(copies, next, guard, isFirst)", "writer.WriteAsync(copies, next, guard, false)"),
+            "writer.WriteAsync(copies, next, guard, isFirst)", "writer.WriteAsync(copies, next, guard, false)", IsOpen: true),
         new("commit-without-epoch", "a takeover's text keeps the tag of the former epoch",
             "src/LvmMetadata", "Edit/VolumeGroupDraft.cs",
             ": [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];",
             ": [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(From.Epoch ?? epoch)];"),
         new("watchdog-never-armed", "R21: a term begins without arming the watchdog",
             "src/SpmNode", "Roles/TermGuard.cs",
-            "terms.Add(fence);\n            return Arm(expiresAt);", "terms.Add(fence);\n            return null;"),
+            "terms.Add(fence);\n            return Arm(expiresAt);", "terms.Add(fence);\n            return null;", IsOpen: true),
         new("watchdog-never-fed", "R21: renewals do not move the watchdog",
             "src/SpmNode", "Roles/TermGuard.cs",
-            "if (terms.Count > 0)\n            {\n                Arm(expiresAt);", "if (terms.Count > 9)\n            {\n                Arm(expiresAt);"),
+            "if (terms.Count > 0)\n            {\n                Arm(expiresAt);", "if (terms.Count > 9)\n            {\n                Arm(expiresAt);", IsOpen: true),
         new("release-before-writes-return", "R8: the lease is given back while a write is under way",
             "src/SpmNode", "Roles/SpmRole.Leading.cs",
             "await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);",
-            "_ = membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync);"),
+            "_ = membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync);", IsOpen: true),
         new("former-life-not-awaited", "R7: a new life of a node does not wait for the writes of the last one",
             "src/SpmNode", "Roles/Membership.cs",
-            "return locked = locked || domain.Lun.TryLock(", "return locked = locked || sector > 0 || domain.Lun.TryLock("),
+            "return locked = locked || domain.Lun.TryLock(", "return locked = locked || sector > 0 || domain.Lun.TryLock(", IsOpen: true),
         new("maps-not-read", "R10: extents are freed without looking at the activation maps",
             "src/SpmNode", "Pool/VolumeRemoval.cs",
             "if (users.Count > 0)", "if (users.Count > 1000)"),
