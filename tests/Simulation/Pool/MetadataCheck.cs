@@ -21,6 +21,9 @@ internal sealed class MetadataCheck
     private readonly HashSet<ulong> committed = [];
     private string?[] owners = [];
 
+    /// <summary>The newest that was in every copy: before that nobody is told of it (R5).</summary>
+    private MetadataVersion complete;
+
     public MetadataCheck(PoolWorld world, IEnumerable<DiskArea> areas)
     {
         this.world = world;
@@ -115,13 +118,24 @@ internal sealed class MetadataCheck
         }
 
         var best = stock.MaxBy(i => i.Group!.Version)!.Group!;
-        if (best.Version < Newest.Version)
+        if (best.Version < Newest.Version && world.LateWritesMayLand && best.Version >= complete)
+        {
+            // Between the two headers of a commit a late one took the first back: the old group is chosen again, as after a crash there.
+            world.Trace(host, $"the late header takes {Newest.Version} back, which nobody was told of");
+            Adopt(best);
+        }
+        else if (best.Version < Newest.Version)
         {
             world.Fail($"Lineage: {Newest.Version} was on disk, now {best.Version} is chosen (was {before?.Version})");
         }
         else if (best.Version > Newest.Version)
         {
             Adopt(best);
+        }
+
+        if (stock.Count == images.Length && stock.Min(i => i.Group!.Version) is var everywhere && everywhere > complete)
+        {
+            complete = everywhere;
         }
     }
 
