@@ -59,8 +59,17 @@ sealed class VolumeActivator(
                 continue;
             }
             maps.TryHold(slot);
-            Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
-            log($"serving volume {volume.Name} again");
+            try
+            {
+                Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
+                log($"serving volume {volume.Name} again");
+            }
+            catch (Exception broken) when (broken is Refusal or IOException or ArgumentException)
+            {
+                // One that cannot be served must not take the others from their guests. Nobody writes it here: adopting clears its entry.
+                maps.Release(slot);
+                log($"volume {volume.Name} is not served again: {broken.Message}");
+            }
         }
     }
 

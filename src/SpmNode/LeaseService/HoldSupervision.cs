@@ -3,6 +3,8 @@ namespace OvirtSpm.Node.LeaseService;
 /// <summary>Keeps a command to its lease: it ends in time when the lease is lost.</summary>
 sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvider clock, Action<string> say)
 {
+    static readonly TimeSpan KillAgain = TimeSpan.FromMilliseconds(50);
+
     long? terminatedAt;
 
     /// <param name="stop">Somebody asks the command to end; its lease is kept until it did.</param>
@@ -20,13 +22,19 @@ sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvide
             var step = lease.Lost.IsCompleted || GraceIsOver() ? HoldStep.Kill : HoldPlan.Decide(margin, lease.IoTimeout);
             if (step == HoldStep.Kill)
             {
+                // Before anything is said: a reader that does not read would hold it up.
+                command.Kill();
                 if (!lost)
                 {
+                    lost = true;
                     say(lease.Lost.IsCompleted ? await lease.Lost : $"the lease '{lease.Name}' has {margin.TotalSeconds:0.0} s left");
                 }
-                lost = true;
-                command.Kill();
-                await command.Exited;
+                while (!command.Exited.IsCompleted)
+                {
+                    // What it started while it was being killed.
+                    command.Kill();
+                    await Task.WhenAny(command.Exited, Task.Delay(KillAgain, clock));
+                }
                 break;
             }
             if (lease.ExpiresAt is { Ticks: > 0 } expires)
@@ -36,8 +44,8 @@ sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvide
             if (step == HoldStep.Terminate && !lost)
             {
                 lost = true;
-                say($"the lease '{lease.Name}' could not be renewed and has {margin.TotalSeconds:0.0} s left; the command is asked to end, and killed at {HoldPlan.KillAt(lease.IoTimeout).TotalSeconds:0.0} s");
                 Terminate();
+                say($"the lease '{lease.Name}' could not be renewed and has {margin.TotalSeconds:0.0} s left; the command is asked to end, and killed at {HoldPlan.KillAt(lease.IoTimeout).TotalSeconds:0.0} s");
             }
             if (stop.IsCancellationRequested && !asked)
             {

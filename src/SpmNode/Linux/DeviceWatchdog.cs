@@ -49,10 +49,19 @@ public sealed class DeviceWatchdog : IWatchdog, IDisposable
             try
             {
                 file.Open();
-                var (options, identity) = file.Support();
-                var problem = (options & Needed) != Needed
-                    ? $"{file.Path} ({identity}) cannot do what is needed: set its timeout, be fed, be closed without a reset (its options are 0x{options:x})"
-                    : Fit(timing, identity);
+                string? problem;
+                try
+                {
+                    var (options, identity) = file.Support();
+                    problem = (options & Needed) != Needed
+                        ? $"{file.Path} ({identity}) cannot do what is needed: set its timeout, be fed, be closed without a reset (its options are 0x{options:x})"
+                        : Fit(timing, identity);
+                }
+                catch (IOException failed)
+                {
+                    problem = $"the watchdog cannot be used: {failed.Message}";
+                }
+                // Open, it counts down: closed in any other way it would reset this machine although the node only refused to start.
                 file.MagicClose();
                 return problem;
             }

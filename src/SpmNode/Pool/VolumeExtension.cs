@@ -93,6 +93,20 @@ sealed class VolumeExtension(
         {
             throw Refusal.Conflict($"raw volume {volume.Name} is active for writing on {writer}; deactivate it first, since new extents are zeroed before a guest sees them.");
         }
+        // Read again under our entry: nobody activates or removes it now without seeing us. Memory may be older than the LUN, and what a
+        // guest has written since must not be zeroed.
+        await term.Volumes.RefreshSlotAsync(number);
+        volume = term.Volumes.Find($"{volume.Uuid}");
+        slot = Check(volume, after, extent);
+        if (volume.Tags.Slot != number)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} was made anew meanwhile; ask again.");
+        }
+        before = CowSizes.RawBytes(slot.CapacityBytes, extent);
+        if (after <= before)
+        {
+            return await CommitAsync(volume, after / extent, before);
+        }
         var reply = await CommitAsync(volume, after / extent, after);
         await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
         // R13: between commits the fence is asked before every write to the special volumes, too.
@@ -133,7 +147,7 @@ sealed class VolumeExtension(
 
     static ExtendVolumeReply Reply(string name, PoolResult.Done done, long maximum)
     {
-        var lv = done.Group.Find(name)!;
+        var lv = done.Group.Find(name) ?? throw Refusal.NotFound($"volume {name} was deleted meanwhile.");
         return new ExtendVolumeReply(name, lv.SizeBytes, maximum, done.Epoch, done.Group.Seqno, Segments(done.Group, lv));
     }
 

@@ -86,7 +86,13 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     {
         if (volume.Tags.Slot is not { } slot)
         {
-            return; // no slot: it was never activated, and its image was never written
+            if (volume.Tags.Initializing)
+            {
+                return; // oVirt's first step; ours have their slot from the first commit
+            }
+            // R10: without the slot no map can say who uses it.
+            throw Refusal.Conflict(
+                $"volume {volume.Name} has no MD_ tag, so it cannot be told whether a host uses it. Put the tag back (lvchange --addtag MD_n), then delete it.");
         }
         var users = (await maps.ReadAllAsync()).UsersOf(slot);
         if (users.Count > 0)

@@ -44,6 +44,11 @@ public sealed class PoolFence(
 
     public async ValueTask<string?> ConfirmAsync()
     {
+        if (closedBecause is { } closed)
+        {
+            // A commit of a former term that was stuck must not touch the lease of the next one.
+            return closed;
+        }
         switch (confirm is null ? ConfirmOutcome.Ours : await confirm())
         {
             case ConfirmOutcome.NotOurs:

@@ -93,13 +93,13 @@ sealed partial class SpmRole
             return;
         }
         var telling = released ? succession!.ReleasedAsync(successor, epoch) : Task.CompletedTask;
-        if (health?.Illness is not null)
+        if (released && health?.Illness is not null)
         {
             health.SteppedDown();
         }
         wanted.End(released
             ? new HandOverEnd.Released(successor.Host, successor.Name, epoch, leaving.StoppedAt)
-            : new HandOverEnd.Stayed("the host id was lost meanwhile"));
+            : new HandOverEnd.Stayed("the lease could not be given back"));
         if (ends)
         {
             // Otherwise not waited for: a successor that is busy answers late, and whoever asks this node meanwhile waits for its next look.

@@ -33,6 +33,7 @@ sealed partial class SpmRole
                 Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
                 return (0, true);
             }
+            _ = DisarmInTimeAsync(fence);
             var beginning = SpmTerm.BeginAsync(domain, fence, clock, membership.Identity.Name, counters);
             // A takeover whose storage never answers must not outlast the host id: nobody would join again.
             if (await Task.WhenAny(beginning, lost) != beginning)
@@ -59,13 +60,10 @@ sealed partial class SpmRole
             fence.Close("the term ended");
             // R8: the lease is given back only when nothing written under it is still on its way.
             await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);
-            if (!lost.IsCompleted)
-            {
-                await ReleaseAsync(lease);
-            }
+            var released = !lost.IsCompleted && await ReleaseAsync(lease);
             if (leaving is not null)
             {
-                await DepartAsync(leaving, version, released: !lost.IsCompleted, ends: stop.IsCancellationRequested);
+                await DepartAsync(leaving, version, released, ends: stop.IsCancellationRequested);
             }
         }
     }
@@ -90,12 +88,12 @@ sealed partial class SpmRole
             {
                 if (stop.IsCancellationRequested)
                 {
-                    leaving = await PrepareAsync(new HandOverOrder(null, "this node ends"), epoch) ?? new Departure(null, null);
+                    leaving = await PrepareAsync(new HandOverOrder(null, "this node ends"), begun, writing, lost) ?? new Departure(null, null);
                     break;
                 }
                 if ((Interlocked.Exchange(ref order, null) ?? reasons.Next(Now, leader, epoch, membership.Wishes, health?.Illness)) is { } wanted)
                 {
-                    leaving = await PrepareAsync(wanted, epoch);
+                    leaving = await PrepareAsync(wanted, begun, writing, lost);
                     continue;
                 }
                 if (look.IsCompleted && reasons.LookIsDue(Now))
@@ -125,6 +123,33 @@ sealed partial class SpmRole
             // A look of ours that is still out would be taken for the one after the release.
             await look;
         }
+    }
+
+    /// <summary>A search for somebody who is ready takes as long as they take to answer; the term may end meanwhile.</summary>
+    async Task<Departure?> PrepareAsync(HandOverOrder wanted, SpmTerm begun, Task writing, Task lost)
+    {
+        var preparing = PrepareAsync(wanted, begun.Fence.Epoch);
+        while (!preparing.IsCompleted && !writing.IsCompleted && !lost.IsCompleted && begun.Fence.MayWrite())
+        {
+            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(WatchInterval, clock, CancellationToken.None));
+        }
+        if (preparing.IsCompleted)
+        {
+            return await preparing;
+        }
+        wanted.End(new HandOverEnd.Stayed("the term ended meanwhile"));
+        return null;
+    }
+
+    /// <summary>R21: a host whose reads hang while no write is on its way lives, whatever else of the term has not ended at the deadline.</summary>
+    async Task DisarmInTimeAsync(PoolFence fence)
+    {
+        while (fence.MayWrite())
+        {
+            await Pause.ForAsync(domain.Timing.IoTimeout / 8, clock, CancellationToken.None);
+        }
+        fence.Close("the deadline of the host id passed");
+        await membership.Guard.DisarmAsync(fence, domain.Lun.WhenControlWritesReturnedAsync);
     }
 
     async Task PauseAsync(TimeSpan pause, Task writing, Task<LeaseLost> lost, CancellationToken stop)

@@ -57,6 +57,11 @@ sealed partial class SpmRole(
             await RefreshRecordsAsync(seen);
             if (!ShouldCampaign(seen))
             {
+                if (seen is { IsReadable: true, IsFree: false } && seen.OwnerId == membership.Identity.HostId && seen.Generation == membership.Generation)
+                {
+                    // R27: an owner without the role, since giving it back failed. While this host renews, nobody else would get it.
+                    await ReleaseAsync(lease);
+                }
                 AskForRole(seen);
                 await PauseAsync(LookInterval, lost, stop);
                 continue;
@@ -182,12 +187,14 @@ sealed partial class SpmRole(
         }
     }
 
-    async Task ReleaseAsync(ResourceLease lease)
+    async Task<bool> ReleaseAsync(ResourceLease lease)
     {
         if (await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
         {
             Note($"the SPM lease was not given back: {kept}");
+            return false;
         }
+        return true;
     }
 
     void Note(string problem)

@@ -19,6 +19,7 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
 
     readonly Lock gate = new();
     readonly List<PoolFence> terms = [];
+    readonly List<PoolFence> armed = [];
 
     public WatchdogKind Kind => kind;
 
@@ -42,20 +43,21 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
     {
         lock (gate)
         {
+            armed.Add(fence);
             terms.Add(fence);
             return Arm(expiresAt);
         }
     }
 
-    /// <summary>Closed, a fence lets nothing more through: off guard when every write has returned. Until then renewals go on moving the deadline.</summary>
+    /// <summary>Closed, a fence lets nothing more through: disarmed when every write has returned. Until then renewals go on moving the deadline.</summary>
     /// <param name="writesReturned">R8: completes when every write that was issued has returned.</param>
-    public async Task EndAsync(PoolFence fence, Func<Task> writesReturned)
+    public async Task DisarmAsync(PoolFence fence, Func<Task> writesReturned)
     {
         fence.Close("the term ended");
         await writesReturned();
         lock (gate)
         {
-            if (terms.Remove(fence) && terms.Count == 0)
+            if (armed.Remove(fence) && armed.Count == 0)
             {
                 killTimer?.Disarm();
                 watchdog.Disarm();
@@ -63,11 +65,21 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
         }
     }
 
+    /// <summary>The term is over. Until then a writer that is stuck inside it keeps the host id from being renewed.</summary>
+    public async Task EndAsync(PoolFence fence, Func<Task> writesReturned)
+    {
+        await DisarmAsync(fence, writesReturned);
+        lock (gate)
+        {
+            terms.Remove(fence);
+        }
+    }
+
     public void Renewed(TimeSpan took, TimeSpan marginBefore, TimeSpan expiresAt)
     {
         lock (gate)
         {
-            if (terms.Count > 0)
+            if (armed.Count > 0)
             {
                 Arm(expiresAt);
             }

@@ -40,7 +40,7 @@ internal sealed record Mutant(
             "terms.Add(fence);\n            return Arm(expiresAt);", "terms.Add(fence);\n            return null;", IsOpen: true),
         new("watchdog-never-fed", "R21: renewals do not move the watchdog",
             "src/SpmNode", "Roles/TermGuard.cs",
-            "if (terms.Count > 0)\n            {\n                Arm(expiresAt);", "if (terms.Count > 9)\n            {\n                Arm(expiresAt);", IsOpen: true),
+            "if (armed.Count > 0)\n            {\n                Arm(expiresAt);", "if (armed.Count > 9)\n            {\n                Arm(expiresAt);", IsOpen: true),
         new("release-before-writes-return", "R8: the lease is given back while a write is under way",
             "src/SpmNode", "Roles/SpmRole.Leading.cs",
             "await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);",
