@@ -26,6 +26,15 @@ public sealed class DeviceWatchdogTests : IDisposable
         Assert.False(watchdog.IsArmed);
     }
 
+    /// Open, it counts down: closed without the magic it would reset a machine whose node only refused to start.
+    [Fact]
+    public void A_device_that_refuses_its_timeout_is_refused_and_closed_in_order()
+    {
+        file.RefusesTimeout = true;
+        Assert.Contains("too long", watchdog.Prepare(Timing), StringComparison.Ordinal);
+        Assert.Equal(["open", "magic close"], file.Calls);
+    }
+
     [Fact]
     public async Task Fed_again_and_again_while_the_deadline_holds_and_not_once_after_it()
     {
@@ -160,8 +169,14 @@ public sealed class DeviceWatchdogTests : IDisposable
 
         public (uint Options, string Identity) Support() => (Options, "Fake");
 
+        public bool RefusesTimeout { get; set; }
+
         public TimeSpan SetTimeout(TimeSpan timeout)
         {
+            if (RefusesTimeout)
+            {
+                throw new IOException("this timeout is too long for the device");
+            }
             Note($"set {timeout.TotalSeconds}");
             return Takes ?? timeout;
         }

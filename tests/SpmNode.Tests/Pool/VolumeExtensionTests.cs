@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -38,6 +39,19 @@ public sealed class VolumeExtensionTests
         Assert.Equal(2, reply.Segments.Count);
         Assert.Equal((reply.Segments[1].PvOffsetBytes, 2 * Extent), Assert.Single(term.Zeroed.Select(s => (s.PvOffsetBytes, s.LengthBytes))));
         Assert.Empty((await term.Maps.ReadOwnAsync()).Active());
+    }
+
+    /// The answer to the first extend was lost and a guest has written since: what it has is on the LUN, not in this SPM's memory.
+    [Fact]
+    public async Task An_extend_that_is_asked_again_zeroes_nothing_that_is_the_disk_by_now()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync("raw", Extent);
+        var before = term.Term.Volumes.Find(volume)!;
+        await new SlotStore(term.Domain.Slots, term.Domain.Uuid)
+            .WriteAsync(before.Tags.Slot!.Value, volume, before.Slot! with { CapacityBytes = 3 * Extent });
+        await term.Extension.ExtendAsync($"{volume}", new(3 * Extent, null, null, null));
+        Assert.Empty(term.Zeroed);
     }
 
     /// A guest would see what the extents held before.

@@ -97,6 +97,19 @@ public sealed class VolumeRemovalTests
         Assert.Equal(["none", "ready", "removing"], seen.Order(StringComparer.Ordinal));
     }
 
+    /// R10: the maps speak of slots. Somebody took the tag away with lvchange, a guest may write the volume.
+    [Fact]
+    public async Task A_volume_whose_slot_is_not_known_is_not_deleted()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync();
+        var slot = term.Term.Volumes.Find(volume)!.Tags.Slot!.Value;
+        await term.Term.Worker.SubmitAsync("lose the tag", draft => draft.ChangeTags($"{volume}", [$"MD_{slot}"], []));
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => term.Removal.DeleteAsync($"{volume}"));
+        Assert.Contains("no MD_ tag", refusal.Message, StringComparison.Ordinal);
+        Assert.Single(await TestDomain.VolumesAsync(term.Lun));
+    }
+
     /// R10: between the look at the tags and the commit the creation ended, and another host may have activated the volume.
     [Fact]
     public async Task A_leftover_that_became_a_volume_meanwhile_is_not_freed()
