@@ -71,11 +71,10 @@ sealed class VolumeExtension(
         try
         {
             var volume = term.Volumes.Find($"{uuid}");
-            var slot = Check(volume, size, extent);
-            var (before, after) = (CowSizes.RawBytes(slot.CapacityBytes, extent), CowSizes.RawBytes(size, extent));
+            var (before, after) = (CowSizes.RawBytes(Check(volume, size, extent).CapacityBytes, extent), CowSizes.RawBytes(size, extent));
             return after <= before
                 ? await CommitAsync(volume, after / extent, before)
-                : await ExtendRawAsync(volume, slot, before, after, extent);
+                : await ExtendHeldAsync(volume, after, extent);
         }
         finally
         {
@@ -83,7 +82,7 @@ sealed class VolumeExtension(
         }
     }
 
-    async Task<ExtendVolumeReply> ExtendRawAsync(VolumeInfo volume, VolumeSlot slot, long before, long after, long extent)
+    async Task<ExtendVolumeReply> ExtendHeldAsync(VolumeInfo volume, long after, long extent)
     {
         var number = volume.Tags.Slot!.Value;
         await using var hold = await SlotHold.TryTakeAsync(maps, number, generation)
@@ -97,12 +96,12 @@ sealed class VolumeExtension(
         // guest has written since must not be zeroed.
         await term.Volumes.RefreshSlotAsync(number);
         volume = term.Volumes.Find($"{volume.Uuid}");
-        slot = Check(volume, after, extent);
+        var slot = Check(volume, after, extent);
         if (volume.Tags.Slot != number)
         {
             throw Refusal.Conflict($"volume {volume.Name} was made anew meanwhile; ask again.");
         }
-        before = CowSizes.RawBytes(slot.CapacityBytes, extent);
+        var before = CowSizes.RawBytes(slot.CapacityBytes, extent);
         if (after <= before)
         {
             return await CommitAsync(volume, after / extent, before);

@@ -129,6 +129,13 @@ sealed class NodeCluster : IAsyncDisposable
         throw new UnreachableException();
     }
 
+    /// <summary>A measured figure, also for whoever looks on while the tests run.</summary>
+    public static void Report(string line)
+    {
+        TestContext.Current.SendDiagnosticMessage(line);
+        TestContext.Current.TestOutputHelper?.WriteLine(line);
+    }
+
     /// <summary>A thin volume, known to every node.</summary>
     public static async Task<Guid> CreateVolumeAsync(TestNode at, long virtualBytes = 8L << 30, string format = "cow", bool noZero = false)
     {

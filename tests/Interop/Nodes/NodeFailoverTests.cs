@@ -36,7 +36,7 @@ public sealed class NodeFailoverTests
         await ending;
         await asking.StopAsync();
 
-        Report($"SIGTERM to a new SPM that everybody knows: {took.TotalMilliseconds:0} ms; longest answer around it {asking.Longest.TotalMilliseconds:0} ms");
+        NodeCluster.Report($"SIGTERM to a new SPM that everybody knows: {took.TotalMilliseconds:0} ms; longest answer around it {asking.Longest.TotalMilliseconds:0} ms");
         Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(2.5));
         Assert.True((await next.Client.StatusAsync()).Epoch > epoch);
         Assert.Equal(0, leader.Process.ExitCode);
@@ -69,7 +69,7 @@ public sealed class NodeFailoverTests
         var took = killed.Elapsed;
         await Task.WhenAll(first.AcknowledgedAsync(before + 10), second.AcknowledgedAsync(second.Acknowledged.Count + 10, TimeSpan.FromSeconds(30)));
         await Task.WhenAll(first.StopAsync(), second.StopAsync());
-        Report($"SIGKILL to the next durable extend: {took.TotalSeconds:0.00} s of at most {NodeCluster.FailoverBound.TotalSeconds} s");
+        NodeCluster.Report($"SIGKILL to the next durable extend: {took.TotalSeconds:0.00} s of at most {NodeCluster.FailoverBound.TotalSeconds} s");
         // The bound leaves the ballot's own I/O out, and the machine that tests may have little of it.
         Assert.InRange(took, TimeSpan.FromSeconds(5), NodeCluster.FailoverBound + TimeSpan.FromSeconds(2.5));
 
@@ -118,18 +118,12 @@ public sealed class NodeFailoverTests
         }
         var back = await NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), "the former SPM follows", async () =>
             (await former.Client.StatusAsync()) is { Role: "following", LeaseMarginSeconds: > 0 } status && status.LeaderId == other.HostId);
-        Report($"SIGSTOP to the other leading: {took.TotalSeconds:0.00} s; SIGCONT to following again: {back.TotalSeconds:0.00} s");
+        NodeCluster.Report($"SIGSTOP to the other leading: {took.TotalSeconds:0.00} s; SIGCONT to following again: {back.TotalSeconds:0.00} s");
         Assert.Contains("is lost", former.Log, StringComparison.Ordinal);
         var seen = await former.Client.GetVolumeAsync($"{volume}");
         Assert.Equal(granted.AllocatedBytes, seen.AllocatedBytes);
         Assert.Equal(seen.AllocatedBytes, (await former.Client.ActivateAsync($"{volume}", readOnly: false)).AllocatedBytes);
         Assert.Equal("leading", (await other.Client.StatusAsync()).Role);
-    }
-
-    static void Report(string line)
-    {
-        TestContext.Current.SendDiagnosticMessage(line);
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
     }
 
     /// <summary>A client that asks for one step more after every answer, and asks again what was refused.</summary>

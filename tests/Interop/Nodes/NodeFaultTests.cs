@@ -17,9 +17,5 @@ public sealed class NodeFaultTests
     /// <summary>Another one each time, printed with the result; SPM_FAULT_SEED repeats the plan of one.</summary>
     static int Seed => int.TryParse(Environment.GetEnvironmentVariable("SPM_FAULT_SEED"), out var seed) ? seed : Random.Shared.Next(1_000_000);
 
-    static Task RunAsync(int nodes, int seed, TimeSpan duration) => new FaultRun(nodes, seed, duration, line =>
-    {
-        TestContext.Current.SendDiagnosticMessage(line);
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
-    }).RunAsync();
+    static Task RunAsync(int nodes, int seed, TimeSpan duration) => new FaultRun(nodes, seed, duration, NodeCluster.Report).RunAsync();
 }

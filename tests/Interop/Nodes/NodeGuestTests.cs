@@ -36,14 +36,14 @@ public sealed class NodeGuestTests
             {
                 await node.KillAsync();
                 node = await node.RestartAsync();
-                Report($"SIGKILL to the node holding its host id again: {started.Elapsed.TotalSeconds:0.00} s; {OvirtSpm.Node.Demo.LogTail.Of(cluster.Run.Log($"host{node.HostId}"))}");
+                NodeCluster.Report($"SIGKILL to the node holding its host id again: {started.Elapsed.TotalSeconds:0.00} s; {OvirtSpm.Node.Demo.LogTail.Of(cluster.Run.Log($"host{node.HostId}"))}");
             }
             if (block == Blocks * 2 / 3)
             {
                 await node.EndAsync(TimeSpan.FromSeconds(15));
                 var ended = started.Elapsed;
                 node = await node.RestartAsync();
-                Report($"SIGTERM to the end of a node under a writing guest: {ended.TotalSeconds:0.00} s; back after {started.Elapsed.TotalSeconds:0.00} s");
+                NodeCluster.Report($"SIGTERM to the end of a node under a writing guest: {ended.TotalSeconds:0.00} s; back after {started.Elapsed.TotalSeconds:0.00} s");
             }
             slowest = started.Elapsed > slowest ? started.Elapsed : slowest;
         });
@@ -124,7 +124,7 @@ public sealed class NodeGuestTests
         Assert.Contains((await node.Client.StatusAsync()).Active, served => served.Volume == $"{volume}" && served.LongestHoldSeconds == 0);
         var latencies = (await node.Client.GuestsAsync())[0].Disks[0].LatenciesMilliseconds.Order().ToList();
         Assert.NotEmpty(latencies);
-        Report($"{latencies.Count} extends by threshold, ms: p50 {latencies[latencies.Count / 2]:0.0} max {latencies[^1]:0.0}");
+        NodeCluster.Report($"{latencies.Count} extends by threshold, ms: p50 {latencies[latencies.Count / 2]:0.0} max {latencies[^1]:0.0}");
         await guest.ReadBackAsync(0, Blocks);
         await disk.DisposeAsync();
         await qemu.QuitAsync(TestContext.Current.CancellationToken);
@@ -147,11 +147,5 @@ public sealed class NodeGuestTests
         var refusal = await Assert.ThrowsAsync<Refusal>(act);
         Assert.Equal(code, refusal.Code);
         Assert.Contains(word, refusal.Message, StringComparison.Ordinal);
-    }
-
-    static void Report(string line)
-    {
-        TestContext.Current.SendDiagnosticMessage(line);
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
     }
 }

@@ -41,18 +41,12 @@ public sealed class NodeHandOverTests
 
         var gaps = asking.Gaps();
         Assert.True(gaps.Count >= 10, $"{gaps.Count} changes of epoch");
-        Report($"hand-over, last answer of the old SPM to the first of the new one, ms: p50 {gaps[5]:0} max {gaps[^1]:0}; as the old SPM saw it: p50 {told.Order().ElementAt(5):0} max {told.Max():0}; {asking.Refused} requests refused and asked again");
+        NodeCluster.Report($"hand-over, last answer of the old SPM to the first of the new one, ms: p50 {gaps[5]:0} max {gaps[^1]:0}; as the old SPM saw it: p50 {told.Order().ElementAt(5):0} max {told.Max():0}; {asking.Refused} requests refused and asked again");
         // 200 ms are meant for a machine that is not loaded; a test machine may have a fraction of one. What must not happen is that the next
         // one waits for the old one to be proven dead: 6 T − 0.5 s at best.
         Assert.InRange(gaps[^1], 0, 5500);
         var seen = await nodes[0].Client.GetVolumeAsync($"{volume}");
         Assert.True(seen.AllocatedBytes >= asking.LargestBytes, $"{seen.AllocatedBytes} < {asking.LargestBytes}");
-    }
-
-    static void Report(string line)
-    {
-        TestContext.Current.SendDiagnosticMessage(line);
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
     }
 
     /// <summary>A client that extends one volume step by step through any node and notes when each answer came.</summary>

@@ -29,7 +29,7 @@ public sealed class NodeSpaceTests
         await spm.KillAsync();
         var killed = Stopwatch.StartNew();
         var (block, held) = await guest.WriteUntilNoSpaceAsync(Before);
-        Report($"held {held.TotalSeconds:0.00} s, then ENOSPC; block {block} of an allocation of {active.AllocatedBytes >> 20} MiB");
+        NodeCluster.Report($"held {held.TotalSeconds:0.00} s, then ENOSPC; block {block} of an allocation of {active.AllocatedBytes >> 20} MiB");
         Assert.InRange(held, HoldLimit - TimeSpan.FromSeconds(0.2), HoldLimit + TimeSpan.FromSeconds(2));
         // Its own host becomes SPM when the dead one is proven dead; the guest's retry then goes through.
         await NodeCluster.LeaderAsync([node], NodeCluster.FailoverBound + TimeSpan.FromSeconds(2.5) - killed.Elapsed);
@@ -58,7 +58,7 @@ public sealed class NodeSpaceTests
         var guest = new GuestData(volume, disk);
 
         var (block, held) = await guest.WriteUntilNoSpaceAsync(0);
-        Report($"pool full: ENOSPC after {held.TotalMilliseconds:0} ms");
+        NodeCluster.Report($"pool full: ENOSPC after {held.TotalMilliseconds:0} ms");
         Assert.True(block * GuestData.BlockBytes > 200L << 20, $"block {block}: the last extent was not used");
         Assert.InRange(held, TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Equal(0, (await node.Client.StatusAsync()).FreeBytes);
@@ -71,11 +71,5 @@ public sealed class NodeSpaceTests
         await guest.ReadBackAsync(0, block + 1);
         await disk.DisposeAsync();
         await qemu.QuitAsync(TestContext.Current.CancellationToken);
-    }
-
-    static void Report(string line)
-    {
-        TestContext.Current.SendDiagnosticMessage(line);
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
     }
 }
