@@ -20,6 +20,9 @@ internal sealed class SimIo(SimProcess process, bool isWrite, long offset, Memor
     /// <summary>It comes back with an error whatever happened; drawn when it is issued.</summary>
     public bool Fails { get; set; }
 
+    /// <summary>It is done: whoever issued it goes on.</summary>
+    public static SendOrPostCallback Answered { get; } = io => ((SimIo)io!).Answer.TrySetResult();
+
     public TaskCompletionSource Answer { get; } = new();
 
     public bool Overlaps(long from, long length) => from < offset + Length && offset < from + length;

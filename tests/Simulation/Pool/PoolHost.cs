@@ -63,6 +63,9 @@ internal sealed class PoolHost
     /// <summary>Volumes a killed process left served: its map entries must keep them until its next life has looked.</summary>
     public IReadOnlyList<string> LeftServed { get; private set; } = [];
 
+    /// <summary>Its entry was cleared in order, perhaps by a later life than the one that was killed.</summary>
+    public void NoLongerServes(string volume) => LeftServed = [.. LeftServed.Where(left => left != volume)];
+
     /// <summary>The verbs of the SPM, if this host is it and its program runs.</summary>
     public PoolVerbs? Verbs => process is { IsDead: false, IsFrozen: false } ? Node?.Verbs : null;
 

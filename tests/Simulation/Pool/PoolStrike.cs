@@ -49,7 +49,7 @@ internal static class PoolStrike
                 world.Scheduler.After(length, world.Disk.HealRot);
                 break;
             case PoolFault.OneWay:
-                var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Count, "to whom"));
+                var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Length, "to whom"));
                 world.Network.Cuts.Add(pair);
                 world.Scheduler.After(length, () => world.Network.Cuts.Remove(pair));
                 break;

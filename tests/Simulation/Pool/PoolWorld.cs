@@ -77,7 +77,7 @@ internal sealed class PoolWorld : SimWorld
 
     public PoolStats Stats { get; } = new();
 
-    public IReadOnlyList<PoolHost> Hosts { get; }
+    public PoolHost[] Hosts { get; }
 
     /// <summary>One vote in so many cannot be believed from the moment it lands; 0 means all can.</summary>
     public int RotVotesOneIn { get; set; }
@@ -99,6 +99,9 @@ internal sealed class PoolWorld : SimWorld
     public VolumeGroup Group => Metadata.Newest;
 
     protected override string Replay => $"./spm simulate --seed {Seed} --seeds 1 --hosts {Options.Hosts} --trace";
+
+    /// <summary>A rate of things that happen once in so long in a world with T = 1 s: slower where T is longer, but not as much.</summary>
+    public int Pace(int once) => once * (5 + (2 * Options.IoTimeoutSeconds)) / 7;
 
     public ulong NextVersion() => ++versions;
 
