@@ -71,6 +71,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Leading().DeleteVolumeAsync(reference);
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+
     public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly)
     {
         var active = await node.Activator.ActivateAsync(reference, readOnly);

@@ -14,4 +14,6 @@ interface IPoolVerbs : IAsyncDisposable
     Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request);
 
     Task<DeleteVolumeReply> DeleteVolumeAsync(string reference);
+
+    Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 }

@@ -1,9 +1,13 @@
+using System.Text.Json.Serialization;
+
 namespace OvirtSpm.Node.Api;
 
 /// <summary>One volume as people and programs see it. Sizes are bytes.</summary>
 public sealed record VolumeReply(
     string Volume,
     string Image,
+    string? Parent,
+    string Role,
     string? Alias,
     string Format,
     string Allocation,
@@ -19,8 +23,11 @@ public sealed record VolumeReply(
 /// <param name="VirtualSizeBytes">What the guest will see; 1 byte to 8192 GiB, rounded up to 4 KiB.</param>
 /// <param name="Format"><c>cow</c> (thin qcow2) or <c>raw</c> (preallocated).</param>
 /// <param name="NoZero">Raw only: do not zero the extents first; whatever they held before becomes readable.</param>
+/// <param name="Parent">Cow only: begin as what this volume reads as, and keep only what differs. A volume that is no template becomes
+/// read-only by it; with a size of 0 the parent's is taken.</param>
+/// <param name="Source">Begin with a copy of what this volume reads as, its whole chain; with a size of 0 its own is taken.</param>
 public sealed record CreateVolumeRequest(
-    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero);
+    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero, string? Parent = null, string? Source = null);
 
 /// <summary>Ask that a volume be at least this large. Absolute, so that asking twice extends once.</summary>
 /// <param name="SizeBytes">Cow: the allocation. Raw: capacity and allocation.</param>
@@ -35,6 +42,31 @@ public sealed record ExtendVolumeReply(
 
 /// <summary>A run of extents: where on which physical volume, bytes.</summary>
 public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long LengthBytes);
+
+/// <summary>Ask for a change of a volume that no guest uses. Asking twice changes once.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "change")]
+[JsonDerivedType(typeof(Reduce), "reduce")]
+[JsonDerivedType(typeof(Resize), "resize")]
+[JsonDerivedType(typeof(Share), "share")]
+[JsonDerivedType(typeof(Describe), "describe")]
+[JsonDerivedType(typeof(Merge), "merge")]
+public abstract record VolumeChange
+{
+    /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
+    public sealed record Reduce : VolumeChange;
+
+    /// <summary>Make the disk of a cow volume larger.</summary>
+    public sealed record Resize(long VirtualSizeBytes) : VolumeChange;
+
+    /// <summary>Make it a template, read-only for everybody.</summary>
+    public sealed record Share : VolumeChange;
+
+    /// <summary>Give it another name for people.</summary>
+    public sealed record Describe(string Alias) : VolumeChange;
+
+    /// <summary>Write it into its parent and delete it; the answer is the parent.</summary>
+    public sealed record Merge : VolumeChange;
+}
 
 public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
 

@@ -51,6 +51,9 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => SendAsync<DeleteVolumeReply>(HttpMethod.Delete, Volume(reference));
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}");
 

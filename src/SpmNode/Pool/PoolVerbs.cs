@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Sizes;
@@ -18,14 +19,18 @@ sealed class PoolVerbs
     readonly VolumeCreation creation;
     readonly VolumeExtension extension;
     readonly VolumeRemoval removal;
+    readonly ImageWork work;
+    readonly ImageVerbs images;
 
     public PoolVerbs(SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters)
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         removal = new VolumeRemoval(term, maps, HostNameAsync);
+        work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
-            term, maps, () => membership.Generation, imager, removal, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
+            term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
+        images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
     }
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
@@ -49,7 +54,17 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => removal.DeleteAsync(reference);
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference)
+    {
+        var volume = term.Volumes.Find(reference);
+        using var locked = work.Locks.Take([volume.Uuid]);
+        var deleted = await removal.DeleteAsync(volume.Name);
+        await new ImageLabels(work).ChildLeftAsync(volume.Parent);
+        return deleted;
+    }
+
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        term.Volumes.View().Describe(await images.ChangeAsync(reference, change, CancellationToken.None), []);
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
         (await maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..]

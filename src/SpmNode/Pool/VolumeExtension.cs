@@ -119,7 +119,7 @@ sealed class VolumeExtension(
     }
 
     /// <summary>What of the segments lies behind the first bytes of the volume.</summary>
-    static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
+    public static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
     {
         var behind = new List<SegmentReply>();
         foreach (var segment in segments)

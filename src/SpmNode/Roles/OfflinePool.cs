@@ -66,6 +66,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => verbs.DeleteVolumeAsync(reference);
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
+
     public async ValueTask DisposeAsync()
     {
         term.Worker.StopAccepting();

@@ -57,6 +57,8 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => throw NoLease();
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
+
     public ValueTask DisposeAsync()
     {
         lun.Dispose();

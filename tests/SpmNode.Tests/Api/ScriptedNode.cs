@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Tests.Api;
 sealed class ScriptedNode : INodeVerbs
 {
     public static readonly VolumeReply Volume = new(
-        "11111111-0000-0000-0000-000000000001", "i", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
+        "11111111-0000-0000-0000-000000000001", "i", null, "leaf", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
 
     public Func<string?> Leader { get; set; } = () => null;
 
@@ -36,6 +36,8 @@ sealed class ScriptedNode : INodeVerbs
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Task.FromResult(Volume with { Volume = request.Volume });
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
 

@@ -104,7 +104,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
 {
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
-    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite)
+    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
     {
         if (!mayWrite())
         {
