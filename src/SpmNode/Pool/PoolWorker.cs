@@ -157,7 +157,7 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
     /// <returns>False when the term is over.</returns>
     async Task<bool> SettleAsync(string found)
     {
-        var settled = await store.AdoptForeignAsync(fence);
+        var settled = await store.AdoptForeignAsync(fence, ForeignTextCheck.Lost);
         if (settled is TakeOverOutcome.TakenOver { Restored: true })
         {
             counters.StaleWrite(found);

@@ -39,7 +39,7 @@ sealed class SpmTerm
             {
                 return new TermStart.Failed(movedBefore); // R23: before anything is written
             }
-            switch (await store.TakeOverAsync(fence, domain.Seen.Known))
+            switch (await store.TakeOverAsync(fence, domain.Seen.Known, ForeignTextCheck.Lost))
             {
                 case TakeOverOutcome.TakenOver:
                     break;

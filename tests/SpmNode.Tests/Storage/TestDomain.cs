@@ -44,9 +44,9 @@ static class TestDomain
 }
 
 /// <summary>Deterministic, and different at every pick.</summary>
-sealed class TestChoice : IChoice
+sealed class TestChoice(ulong seed = 42) : IChoice
 {
-    ulong state = 42;
+    ulong state = seed;
 
     public int Pick(int count, string what)
     {
@@ -65,7 +65,7 @@ sealed class TestTerm
         (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
         Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
-            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(), TimeProvider.System, "test");
+            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
         Writing = term.Worker.RunAsync();
     }
