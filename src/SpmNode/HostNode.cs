@@ -29,6 +29,9 @@ sealed class HostNode(
 
     public VolumeActivator Activator => activator;
 
+    /// <summary>What people and programs activate: a volume with everything below it.</summary>
+    public ChainActivator Chains { get; } = new(domain, activator);
+
     public GuestService Guests => guests;
 
     public PoolCounters Counters => counters;
@@ -83,6 +86,7 @@ sealed class HostNode(
         }
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
+        await Chains.RestoredAsync();
         var first = true;
         while (!stop.IsCancellationRequested)
         {

@@ -71,6 +71,8 @@ public abstract record VolumeChange
 public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
 
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
-public sealed record ActivateVolumeReply(string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice);
+/// <param name="Chain">For a volume with a parent: every -blockdev option that opens the disk, the base first; the last one is the disk.</param>
+public sealed record ActivateVolumeReply(
+    string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, IReadOnlyList<string> Chain);
 
 public sealed record ErrorReply(string Error, string Code);

@@ -97,7 +97,7 @@ static class VolumeVerbs
         {
             await using var node = NodeAt(parsed);
             var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly));
-            Say(parsed, reply, reply.BlockDevice);
+            Say(parsed, reply, reply.Chain.Count == 0 ? reply.BlockDevice : string.Join(Environment.NewLine, reply.Chain.Select(option => $"-blockdev {option}")));
             return 0;
         }));
         return command;

@@ -37,7 +37,7 @@ sealed class PoolVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => LunReader.DescribeAsync(term.Volumes.View(), reference);
 
-    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => term.Volumes.View().Describe(await creation.CreateAsync(request), []);
+    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Describe(await creation.CreateAsync(request));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
@@ -64,7 +64,9 @@ sealed class PoolVerbs
     }
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
-        term.Volumes.View().Describe(await images.ChangeAsync(reference, change, CancellationToken.None), []);
+        Describe(await images.ChangeAsync(reference, change, CancellationToken.None));
+
+    VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
         (await maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..]

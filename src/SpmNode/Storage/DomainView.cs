@@ -30,6 +30,8 @@ sealed record DomainView(PoolDomain Domain, VolumeGroup Group, ImmutableArray<Vo
         _ => throw new InvalidOperationException("a closed set of resolutions"),
     };
 
+    public VolumeInfo? Find(Guid volume) => Volumes.FirstOrDefault(other => volume != Guid.Empty && other.Uuid == volume);
+
     /// <param name="activeOn">Hosts that have it active, for people.</param>
     public VolumeReply Describe(VolumeInfo volume, IReadOnlyList<string> activeOn) => new(
         volume.Name,

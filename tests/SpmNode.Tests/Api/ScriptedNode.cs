@@ -46,7 +46,7 @@ sealed class ScriptedNode : INodeVerbs
     public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
-        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd"));
+        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd", []));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);
 

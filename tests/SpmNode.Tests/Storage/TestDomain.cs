@@ -1,6 +1,7 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Sizes;
@@ -64,8 +65,9 @@ sealed class TestTerm
         imager = new MarkingImager(lun);
         (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
         Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
+        Work = new ImageWork(term, maps, () => 1, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
-            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
+            term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
         Writing = term.Worker.RunAsync();
     }
@@ -79,6 +81,7 @@ sealed class TestTerm
     public PoolCounters Counters { get; }
     public ActivationMaps Maps { get; }
     public VolumeRemoval Removal { get; }
+    public ImageWork Work { get; }
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public Task Writing { get; }

@@ -10,7 +10,9 @@ sealed class ServedLayers : IAsyncDisposable
 {
     readonly List<(VolumeExport Export, IServedVolume Served)> open = [];
 
-    ServedLayers(string directory) => Directory = directory;
+    readonly List<ImageLayer> layers;
+
+    ServedLayers(string directory, IEnumerable<ImageLayer> layers) => (Directory, this.layers) = (directory, [.. layers]);
 
     /// <summary>For this work alone, mode 0700.</summary>
     public string Directory { get; }
@@ -23,7 +25,7 @@ sealed class ServedLayers : IAsyncDisposable
     {
         var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
         System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var all = new ServedLayers(directory);
+        var all = new ServedLayers(directory, layers);
         try
         {
             foreach (var layer in layers)
@@ -50,7 +52,8 @@ sealed class ServedLayers : IAsyncDisposable
         ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
         : throw Refusal.Conflict($"the volume lies on device {segment.PvUuid}, which this node does not have open.");
 
-    public string SocketOf(ImageLayer layer) => Path.Combine(Directory, layer.Volume + ".sock");
+    /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
+    public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");
 
     public string UriOf(ImageLayer layer) => $"nbd+unix:///{layer.Volume}?socket={SocketOf(layer)}";
 

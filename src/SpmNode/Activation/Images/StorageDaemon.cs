@@ -78,8 +78,22 @@ sealed class StorageDaemon : IAsyncDisposable
     }
 
     /// <summary>Writes what the leaf holds into the layer below, and flushes it.</summary>
+    /// <exception cref="Refusal">QEMU refused or failed; what the leaf holds is untouched.</exception>
     public async Task CommitAsync(IProgress<double> progress, CancellationToken stop)
     {
+        try
+        {
+            await RunCommitAsync(progress, stop);
+        }
+        catch (Exception failed) when (failed is QmpCommandException or QmpSessionException)
+        {
+            throw Refusal.Unavailable($"the content of volume {chain[0].Volume} could not be written into {chain[1].Volume}: {failed.Message}");
+        }
+    }
+
+    async Task RunCommitAsync(IProgress<double> progress, CancellationToken stop)
+    {
+        var completing = false;
         await session.ExecuteAsync("block-commit", json =>
         {
             json.WriteString("job-id", "commit");
@@ -92,7 +106,9 @@ sealed class StorageDaemon : IAsyncDisposable
             var job = (await session.ExecuteAsync("query-jobs", null, stop))[0];
             switch (job.GetProperty("status").GetString())
             {
-                case "ready":
+                // Once: it may leave this state between two looks, and does not take the word in the next one.
+                case "ready" when !completing:
+                    completing = true;
                     await session.ExecuteAsync("job-complete", json => json.WriteString("id", "commit"), stop);
                     break;
                 case "concluded" when job.TryGetProperty("error", out var error):
