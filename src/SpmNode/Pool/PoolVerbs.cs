@@ -1,7 +1,9 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -18,27 +20,46 @@ sealed class PoolVerbs
     readonly VolumeCreation creation;
     readonly VolumeExtension extension;
     readonly VolumeRemoval removal;
+    readonly RequestDesk desk;
+    readonly OperationRecovery recovery;
 
-    public PoolVerbs(SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters)
+    public PoolVerbs(
+        SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
+        desk = new RequestDesk(term.Journal);
         removal = new VolumeRemoval(term, maps, HostNameAsync);
         creation = new VolumeCreation(
             term, maps, () => membership.Generation, imager, removal, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
+        recovery = new OperationRecovery(
+            term, [new CreateRule(term, removal), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension)], clock, log);
     }
+
+    /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
+    public Task RecoverAsync(CancellationToken stop) => recovery.RunAsync(stop);
+
+    /// <summary>What can be ended at once.</summary>
+    public Task RecoverOnceAsync() => recovery.TryAllAsync(CancellationToken.None);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => LunReader.DescribeAsync(term.Volumes.View(), reference);
 
-    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => term.Volumes.View().Describe(await creation.CreateAsync(request), []);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => desk.AskAsync(
+        request.Request, OperationKind.Create,
+        async id => term.Volumes.View().Describe(await creation.CreateAsync(request, id), []),
+        volume => term.Volumes.Find(volume) is { } there
+            ? Task.FromResult(term.Volumes.View().Describe(there, []))
+            : throw Refusal.NotFound($"volume {volume} was created by this request and has been deleted since."));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
         try
         {
-            var reply = await extension.ExtendAsync(reference, request);
+            // R24: what is asked again gets the segments of now; the sizes are absolute, so the way of the first time gives them.
+            var reply = await desk.AskAsync(
+                request.Request, OperationKind.Extend, id => extension.ExtendAsync(reference, request, id), _ => extension.ExtendAsync(reference, request, null));
             counters.Extended("done");
             return reply;
         }
@@ -49,7 +70,9 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => removal.DeleteAsync(reference);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => desk.AskAsync(
+        request, OperationKind.Remove, id => removal.DeleteAsync(reference, id),
+        volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
         (await maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..]
