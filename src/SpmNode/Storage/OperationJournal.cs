@@ -98,9 +98,12 @@ sealed class OperationJournal(JournalPlace place, ulong epoch, JournalReading be
     {
         lock (gate)
         {
-            var ended = waiting.OfType<JournalRecord.Ended>().Select(e => e.Operation).ToHashSet();
-            var operation = writer.State.Open.FirstOrDefault(o => o.Request == request);
-            return (writer.State.Find(request), writer.State.IsForgotten(request), operation is not null && !ended.Contains(operation.Operation));
+            var operation = writer.State.Open.Concat(waiting.OfType<JournalRecord.Begun>()).FirstOrDefault(o => o.Request == request);
+            var ended = waiting.OfType<JournalRecord.Ended>().FirstOrDefault(e => e.Operation == operation?.Operation);
+            var answer = operation is not null && ended is not null
+                ? new JournalRecord.Answered(request, operation.Kind, operation.Volume, ended.Outcome)
+                : writer.State.Find(request);
+            return (answer, writer.State.IsForgotten(request), operation is not null && ended is null);
         }
     }
 
