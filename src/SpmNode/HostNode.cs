@@ -58,18 +58,19 @@ sealed class HostNode(
     {
         get
         {
-            if (role?.Term is not { } term || !term.Fence.MayWrite())
+            return role?.Term is { } term && term.Fence.MayWrite() ? VerbsOf(term) : null;
+        }
+    }
+
+    PoolVerbs VerbsOf(SpmTerm term)
+    {
+        lock (maps)
+        {
+            if (verbsOfTerm != term)
             {
-                return null;
+                (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters, log), term);
             }
-            lock (maps)
-            {
-                if (verbsOfTerm != term)
-                {
-                    (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters), term);
-                }
-                return verbs;
-            }
+            return verbs!;
         }
     }
 
@@ -179,7 +180,10 @@ sealed class HostNode(
         using var renewing = new CancellationTokenSource();
         var lost = membership.Keeper!.RunAsync(renewing.Token);
         var succession = Peers is { } peers ? new Succession(membership, peers, clock) : null;
-        role = new SpmRole(domain, membership, clock, counters, log, succession, Health);
+        role = new SpmRole(domain, membership, clock, counters, log, succession, Health)
+        {
+            Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
+        };
         await role.RunAsync(lost, stop);
         if (lost.IsCompleted)
         {

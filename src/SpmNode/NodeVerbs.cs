@@ -69,7 +69,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Leading().DeleteVolumeAsync(reference);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => Leading().DeleteVolumeAsync(reference, request);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 

@@ -23,17 +23,20 @@ public sealed record VolumeReply(
 /// <param name="VirtualSizeBytes">What the guest will see; 1 byte to 8192 GiB, rounded up to 4 KiB.</param>
 /// <param name="Format"><c>cow</c> (thin qcow2) or <c>raw</c> (preallocated).</param>
 /// <param name="NoZero">Raw only: do not zero the extents first; whatever they held before becomes readable.</param>
+/// <param name="Request">R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</param>
 /// <param name="Parent">Cow only: begin as what this volume reads as, and keep only what differs. A volume that is no template becomes
 /// read-only by it; with a size of 0 the parent's is taken.</param>
 /// <param name="Source">Begin with a copy of what this volume reads as, its whole chain; with a size of 0 its own is taken.</param>
 public sealed record CreateVolumeRequest(
-    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero, string? Parent = null, string? Source = null);
+    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero, string? Request = null, string? Parent = null,
+    string? Source = null);
 
 /// <summary>Ask that a volume be at least this large. Absolute, so that asking twice extends once.</summary>
 /// <param name="SizeBytes">Cow: the allocation. Raw: capacity and allocation.</param>
 /// <param name="HostId">The host that has the volume active and asks for itself; null when a person asks.</param>
 /// <param name="Epoch">The highest epoch the asking host has seen; a leader below it is no leader.</param>
-public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch);
+/// <param name="Request">As in <see cref="CreateVolumeRequest"/>.</param>
+public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null);
 
 /// <summary>The answer that a host loads without reading metadata (R12).</summary>
 /// <param name="Segments">All segments of the volume in order.</param>

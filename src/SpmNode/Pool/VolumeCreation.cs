@@ -6,6 +6,7 @@ using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Domain;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -14,7 +15,7 @@ namespace OvirtSpm.Node.Pool;
 
 /// <summary>Creates a volume: LV marked INITIALIZING → image → volume lease → slot → final tags.</summary>
 /// <remarks>
-/// A crash anywhere leaves an LV tagged INITIALIZING and nothing else that counts; asking again with the same uuid begins anew.
+/// A crash anywhere leaves an LV tagged INITIALIZING, an open operation in the journal and nothing else that counts: the next SPM takes it back.
 /// The LV carries its slot's tag from the start: the slot is then taken for every later SPM, and this host's activation-map entry
 /// for it keeps a successor from giving the extents away while a write of ours may still be on its way (R13).
 /// </remarks>
@@ -25,7 +26,7 @@ sealed class VolumeCreation(
     readonly HashSet<Guid> underWay = [];
     readonly Lock guard = new();
 
-    public async Task<VolumeInfo> CreateAsync(CreateVolumeRequest request)
+    public async Task<VolumeInfo> CreateAsync(CreateVolumeRequest request, RequestId? id = null)
     {
         (var origin, request) = ImageOrigin.Of(request, work);
         var wanted = WantedVolume.From(request, term.Domain.Uuid, term.Volumes.Group.ExtentSizeBytes, choice);
@@ -42,7 +43,7 @@ sealed class VolumeCreation(
         }
         try
         {
-            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, origin);
+            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, origin, id);
             Fenced(wanted); // R1: what is said rests on a term that still lasts
             return there;
         }
@@ -76,29 +77,32 @@ sealed class VolumeCreation(
             : throw Refusal.Conflict($"there is another volume {wanted.Uuid}, with another size, format or parent. Choose another uuid.");
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, RequestId? id)
     {
         await using var kept = await origin.KeepAsync(work);
         var slot = term.Volumes.ReserveSlot();
+        var operation = term.Journal.Begin(OperationKind.Create, id, wanted.Uuid, 0, wanted.CapacityBytes);
         try
         {
-            return await CreateAsync(wanted, origin, slot);
+            return await CreateAsync(wanted, origin, slot, operation);
         }
         finally
         {
+            // What has not ended by now is the recovery's: this SPM's or the next one's.
+            term.Journal.Leave(operation);
             // Also when tidying up failed: the slot would be lost to this term, and the domain has only so many.
             term.Volumes.ReleaseSlot(slot);
         }
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, int slot)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, int slot, JournalRecord.Begun operation)
     {
         var finished = false;
         try
         {
             await using var hold = await SlotHold.TryTakeAsync(maps, slot, generation)
                 ?? throw Refusal.Conflict($"slot {slot} is still in use on this node by a volume that is gone; ask again in a moment.");
-            var group = await CommitLvAsync(wanted, slot, await BytesAsync(wanted, origin));
+            var group = await CommitLvAsync(wanted, slot, await BytesAsync(wanted, origin), operation);
             var segments = VolumeExtension.Segments(group, group.Find(wanted.Name)!);
             await FillAsync(wanted, origin, segments);
             Fenced(wanted);
@@ -111,7 +115,7 @@ sealed class VolumeCreation(
                 // Before the child is one: whoever reads slots only, as oVirt does, never sees a leaf that has children.
                 await work.WriteSlotAsync(on.Parent, below with { Role = VolumeRole.Internal });
             }
-            await CommitTagsAsync(wanted, slot);
+            await CommitTagsAsync(wanted, slot, operation);
             finished = true;
             return term.Volumes.Find(wanted.Uuid)!;
         }
@@ -143,13 +147,13 @@ sealed class VolumeCreation(
             : initial;
     }
 
-    async Task<VolumeGroup> CommitLvAsync(WantedVolume wanted, int slot, long bytes)
+    async Task<VolumeGroup> CommitLvAsync(WantedVolume wanted, int slot, long bytes, JournalRecord.Begun operation)
     {
         var extent = term.Volumes.Group.ExtentSizeBytes;
         var tags = (VolumeTags.Created with { Slot = slot }).ToTags();
         var id = LvmUuid.FromRandomBytes(RandomIdentity.Bytes(choice, LvmUuid.Length));
         var result = await term.Worker.SubmitAsync(
-            $"create {wanted.Name}", draft => draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host));
+            $"create {wanted.Name}", draft => draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host), operation);
         return result is PoolResult.Done done ? done.Group : throw PoolRefusals.Of(result, $"volume {wanted.Name} was not created", term.Volumes.Group);
     }
 
@@ -183,12 +187,13 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task CommitTagsAsync(WantedVolume wanted, int slot)
+    async Task CommitTagsAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
     {
         var before = (VolumeTags.Created with { Slot = slot }).ToTags();
         var after = VolumeTags.Finished(wanted.Image, wanted.Parent, slot).ToTags();
         var result = await term.Worker.SubmitAsync(
-            $"finish {wanted.Name}", draft => draft.ChangeTags(wanted.Name, before.Except(after), after.Except(before)));
+            $"finish {wanted.Name}", draft => draft.ChangeTags(wanted.Name, before.Except(after), after.Except(before)),
+            new JournalRecord.Ended(operation.Operation, OperationOutcome.Done));
         if (result is not PoolResult.Done)
         {
             throw PoolRefusals.Of(result, $"the creation of volume {wanted.Name} did not end", term.Volumes.Group);
