@@ -65,7 +65,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return ValueTask.CompletedTask;
     }
 
-    static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
+    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
     {
         var bytes = new byte[domain.Layout.ActivationMapBytes];
         await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
