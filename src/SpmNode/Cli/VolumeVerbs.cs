@@ -71,7 +71,7 @@ static class VolumeVerbs
             }
             return new CreateVolumeRequest(
                 parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, parsed.GetValue(size) is { } given ? Sizes.Parse(given) : 0, parsed.GetValue(format)!,
-                parsed.GetValue(alias), parsed.GetValue(noZero), below, source);
+                parsed.GetValue(alias), parsed.GetValue(noZero), Parent: below, Source: source);
         }, async (pool, parsed, request) =>
         {
             PrintOne(await pool.CreateVolumeAsync(request), parsed.GetValue(json));

@@ -143,7 +143,7 @@ public sealed class NodeImageTests
         {
             var uuid = Guid.NewGuid().ToString();
             var size = parent is null && source is null ? 1024 * Mib : 0;
-            Assert.Equal("ready", (await Host.CreateVolumeAsync(new CreateVolumeRequest(uuid, null, size, format, null, false, parent, source))).State);
+            Assert.Equal("ready", (await Host.CreateVolumeAsync(new CreateVolumeRequest(uuid, null, size, format, null, false, Parent: parent, Source: source))).State);
             return uuid;
         }
 
