@@ -94,7 +94,7 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
             return new ValueTask(io.Answer.Task);
         }
 
-        scheduler.After(Latency(), () => Perform(io));
+        scheduler.After(io.Held > TimeSpan.Zero ? io.Held : Latency(), () => Perform(io));
         return new ValueTask(io.Answer.Task);
     }
 

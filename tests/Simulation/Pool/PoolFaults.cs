@@ -61,7 +61,7 @@ internal sealed class PoolFaults
         foreach (var host in world.Hosts)
         {
             (host.Path.StuckOneIn, host.Path.ErrorOneIn, host.Path.TwiceOneIn) = (0, 0, 0);
-            host.AtNextMetadataWrite = null;
+            host.Aim = null;
             host.Path.Heal();
             if (host.IsFrozen)
             {
@@ -83,19 +83,40 @@ internal sealed class PoolFaults
             {
                 // The SPM is the interesting one; anybody else is hit half of the time.
                 var host = world.Leader is { } leader && Is(2, "the SPM") ? leader : world.Hosts[world.Choice.Pick(world.Hosts.Length, "whom")];
-                if (Is(2, "in the middle of a commit"))
+                if (Is(2, "at once"))
                 {
-                    host.AtNextMetadataWrite = () => world.Scheduler.After(
-                        TimeSpan.FromMicroseconds(world.Choice.Pick(1000, "into the write")), () => Strike(host, fault));
+                    Strike(host, fault);
                 }
                 else
                 {
-                    Strike(host, fault);
+                    host.Aim = Aim(host, fault);
                 }
 
                 Schedule(fault, meanSeconds, until);
             }
         });
+
+    /// <summary>In the middle of something; every other time the storage holds that very write, and all else goes on.</summary>
+    private PoolAim Aim(PoolHost host, PoolFault fault)
+    {
+        var at = world.Choice.Pick(5, "in the middle of what") switch
+        {
+            0 => AimedAt.Ballot,
+            1 => AimedAt.Records,
+            _ => AimedAt.Commit,
+        };
+        return new PoolAim(at, world.Choice.Pick(4, "which of them"), io =>
+        {
+            var into = TimeSpan.FromMicroseconds(world.Choice.Pick(1000, "into the write"));
+            if (Is(2, "the write is held"))
+            {
+                io.Held = TimeSpan.FromMilliseconds(1 + world.Choice.Pick((int)LongestStuck(world.Timing).TotalMilliseconds >> world.Choice.Pick(6, "held for"), "held for"));
+                into = Is(2, "soon") ? into : TimeSpan.FromMilliseconds(world.Choice.Pick((int)io.Held.TotalMilliseconds, "into the held write"));
+            }
+
+            world.Scheduler.After(into, () => Strike(host, fault));
+        });
+    }
 
     private void Strike(PoolHost host, PoolFault fault)
     {

@@ -57,8 +57,8 @@ internal sealed class PoolHost
 
     public bool IsFrozen => process is { IsFrozen: true };
 
-    /// <summary>What happens to this host at the very moment it issues its next metadata write.</summary>
-    public Action? AtNextMetadataWrite { get; set; }
+    /// <summary>What happens to this host at the very moment it issues a write of some kind; null: nothing.</summary>
+    public PoolAim? Aim { get; set; }
 
     /// <summary>Volumes a killed process left served: its map entries must keep them until its next life has looked.</summary>
     public IReadOnlyList<string> LeftServed { get; private set; } = [];
