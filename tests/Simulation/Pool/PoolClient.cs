@@ -129,7 +129,38 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
             {
                 unanswered.Remove(volume);
                 world.Book.Acknowledge(volume, made.AllocatedBytes, isNew: true);
+                ArriveAgain(volume, open.Bytes, open.Request);
             });
+        }
+    }
+
+    /// <summary>R24: the message of an answered creation comes a second time, perhaps to another SPM, perhaps when the volume has been deleted.</summary>
+    private void ArriveAgain(string volume, long bytes, string request)
+    {
+        if (world.Choice.Pick(4, "arrives again") == 0)
+        {
+            world.Scheduler.After(TimeSpan.FromMilliseconds(world.Choice.Pick(600_000, "when")), () =>
+            {
+                if (world.Leader is { } leader)
+                {
+                    leader.Post(() => Again(leader));
+                }
+            });
+        }
+
+        async void Again(PoolHost host)
+        {
+            try
+            {
+                if (host.Verbs is { } verbs)
+                {
+                    await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, bytes, "cow", null, false, request));
+                }
+            }
+            catch (Exception refused) when (refused is Refusal or IOException)
+            {
+                // Nobody waits for it.
+            }
         }
     }
 
