@@ -37,6 +37,12 @@ static class NodeComposition
     /// <summary>Reading verbs on a LUN.</summary>
     public static IPoolVerbs OpenReader(string path, int? sectorSize = null) => new LunReader(OpenLun(path, readOnly: true, sectorSize));
 
+    public static async Task<Api.JournalReply> ReadJournalAsync(string path, int? sectorSize)
+    {
+        await using var reader = new LunReader(OpenLun(path, readOnly: true, sectorSize));
+        return await reader.JournalAsync();
+    }
+
     /// <summary>Writing verbs on a LUN without a node.</summary>
     public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
         new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
@@ -102,7 +108,10 @@ static class NodeComposition
         HostNode? node = null;
         var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy)
+        {
+            Ids = new RequestIds(options.HostId, RandomIdentity.Guid(Choice)),
+        };
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);

@@ -9,6 +9,8 @@ interface INodeVerbs : IPoolVerbs
 
     Task<IReadOnlyList<HostReply>> HostsAsync();
 
+    Task<JournalReply> JournalAsync();
+
     Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly);
 
     Task<VolumeReply> DeactivateAsync(string reference);

@@ -15,6 +15,7 @@ public static class SpmCommand
             VolumeVerbs.Create(),
             ImageVerbs.Create(),
             LeaseVerbs.Create(),
+            JournalVerbs.Create(),
             NodeCommands.CreateNode(),
             NodeCommands.CreateStatus(),
             HostCommands.Create(),
