@@ -38,7 +38,7 @@ sealed class PoolVerbs
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
         images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
         recovery = new OperationRecovery(
-            term, [new CreateRule(term, removal), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension), .. images.Rules], clock, log);
+            term, [new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension), .. images.Rules], clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
@@ -94,6 +94,11 @@ sealed class PoolVerbs
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.Locks.Take([volume.Uuid]);
+        if (term.Journal.Open.Any(operation => operation.Kind == OperationKind.Merge && operation.Volume == volume.Uuid))
+        {
+            // Half of it may be in its parent: without it nobody could read that one any more.
+            throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
+        }
         var deleted = await removal.DeleteAsync(volume.Name, id);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;

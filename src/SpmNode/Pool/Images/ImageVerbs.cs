@@ -35,6 +35,23 @@ sealed class ImageVerbs(ImageWork work, IVolumeImager imager, GrowthPolicy polic
         };
     }
 
+    /// <summary>Parents whose only child was taken back.</summary>
+    public async Task TidyRolesAsync()
+    {
+        foreach (var volume in work.View().Volumes.Where(volume => volume.Slot is { Role: VolumeRole.Internal } && work.ChildrenOf(volume).Count == 0))
+        {
+            try
+            {
+                using var locked = work.Locks.Take([volume.Uuid]);
+                await new ImageLabels(work).ChildLeftAsync(volume.Uuid);
+            }
+            catch (Refusal)
+            {
+                // Somebody makes a snapshot of it right now: then it is none.
+            }
+        }
+    }
+
     ImageResize Resize() => new(work, imager.Content);
 
     ImageMerge Merge() => new(work, imager.Content, policy, removal);
