@@ -29,6 +29,9 @@ sealed class HostNode(
 
     public VolumeActivator Activator => activator;
 
+    /// <summary>What people and programs activate: a volume with everything below it.</summary>
+    public ChainActivator Chains { get; } = new(domain, activator);
+
     public GuestService Guests => guests;
 
     public PoolCounters Counters => counters;
@@ -55,18 +58,19 @@ sealed class HostNode(
     {
         get
         {
-            if (role?.Term is not { } term || !term.Fence.MayWrite())
+            return role?.Term is { } term && term.Fence.MayWrite() ? VerbsOf(term) : null;
+        }
+    }
+
+    PoolVerbs VerbsOf(SpmTerm term)
+    {
+        lock (maps)
+        {
+            if (verbsOfTerm != term)
             {
-                return null;
+                (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters, log), term);
             }
-            lock (maps)
-            {
-                if (verbsOfTerm != term)
-                {
-                    (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters), term);
-                }
-                return verbs;
-            }
+            return verbs!;
         }
     }
 
@@ -83,9 +87,12 @@ sealed class HostNode(
         }
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
+        await Chains.RestoredAsync();
         var first = true;
         while (!stop.IsCancellationRequested)
         {
+            // R11: before joining, too. A host that was confirmed dead may never get its host id back, and must not serve on meanwhile.
+            await activator.DropUnmarkedAsync();
             try
             {
                 await membership.JoinAsync(stop);
@@ -130,15 +137,26 @@ sealed class HostNode(
                 await PauseAsync(RejoinPause, stop);
                 continue;
             }
-            await activator.DropUnmarkedAsync();
+            // Without a guest's volume there is nothing to drop, and the SPM's part does not wait for storage that does not answer.
+            var dropping = DropUnmarkedAsync(stop);
             if (first)
             {
                 joined();
                 first = false;
             }
             await ServeAsync(stop);
+            await dropping;
         }
         await guests.StopAsync();
+    }
+
+    /// <summary>R11: until the map could be read and everything it does not name is closed; for as long as this life of the host id lasts.</summary>
+    async Task DropUnmarkedAsync(CancellationToken stop)
+    {
+        while (!await activator.DropUnmarkedAsync() && !stop.IsCancellationRequested)
+        {
+            await PauseAsync(RejoinPause, stop);
+        }
     }
 
     /// <summary>An earlier process of this node may still have writes in the kernel: its lock ends when they have returned (R7).</summary>
@@ -162,7 +180,10 @@ sealed class HostNode(
         using var renewing = new CancellationTokenSource();
         var lost = membership.Keeper!.RunAsync(renewing.Token);
         var succession = Peers is { } peers ? new Succession(membership, peers, clock) : null;
-        role = new SpmRole(domain, membership, clock, counters, log, succession, Health);
+        role = new SpmRole(domain, membership, clock, counters, log, succession, Health)
+        {
+            Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
+        };
         await role.RunAsync(lost, stop);
         if (lost.IsCompleted)
         {

@@ -13,24 +13,23 @@ sealed partial class SpmRole
 
     HandOverOrder? order;
 
+    /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
+    public Func<SpmTerm, CancellationToken, Task>? Recover { get; init; }
+
     /// <returns>R22: the version that the next attempt must exceed; and whether the pool could not be taken over.</returns>
     async Task<(ulong MinimumVersion, bool Failed)> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
     {
         // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
         // order before the kernel kills this process at the deadline (R25).
         var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
-        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
-        {
-            return (0, false);
-        }
         Departure? leaving = null;
-        var unguarded = membership.Guard.Begin(fence, deadline);
+        var unguarded = membership.Guard.Begin(fence, () => membership.Keeper!.Deadline.ExpiresAt);
         try
         {
             if (unguarded is not null)
             {
                 // R21: others count on being told the truth about this host's watchdog.
-                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
+                Note($"took the SPM lease, version {version}, but not the pool: {unguarded}");
                 return (0, true);
             }
             _ = DisarmInTimeAsync(fence);
@@ -79,6 +78,8 @@ sealed partial class SpmRole
         log($"SPM with epoch {epoch}, seqno {begun.Worker.Current.Seqno}");
         _ = succession?.TakenAsync(epoch);
         var writing = begun.Worker.RunAsync();
+        using var ending = new CancellationTokenSource();
+        _ = RecoverAsync(begun, ending.Token);
         var reasons = new StepDownReasons(Now);
         var look = Task.CompletedTask;
         Departure? leaving = null;
@@ -117,11 +118,26 @@ sealed partial class SpmRole
             {
                 leaving.StoppedAt = clock.GetTimestamp();
             }
+            // What it has under way asks the fence like everybody else; its commits end with the worker.
+            ending.Cancel();
             begun.Worker.StopAccepting();
             await Task.WhenAny(writing, lost);
             log($"no longer SPM: {begun.Fence.ClosedBecause ?? leaving?.Order?.Why ?? "handing over"}");
             // A look of ours that is still out would be taken for the one after the release.
             await look;
+        }
+    }
+
+    async Task RecoverAsync(SpmTerm begun, CancellationToken ending)
+    {
+        try
+        {
+            await (Recover?.Invoke(begun, ending) ?? Task.CompletedTask);
+        }
+        catch (Exception broken)
+        {
+            // R6: what cannot even be judged ends the term, not silently the recovery.
+            begun.Fence.Close($"the recovery of open operations failed: {broken.Message}");
         }
     }
 

@@ -54,7 +54,9 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => throw NoLease();
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => throw NoLease();
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
 
     public ValueTask DisposeAsync()
     {
