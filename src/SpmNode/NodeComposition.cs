@@ -1,5 +1,6 @@
 using System.Reflection;
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
@@ -53,6 +54,13 @@ static class NodeComposition
         using var lun = OpenLun(path, readOnly: false, sectorSize);
         await using var pool = await OfflinePool.OpenAsync(lun, OfflinePorts(), wait, stop);
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
+    }
+
+    /// <summary>Makes a kept text of the metadata current again, as the SPM of a domain that nobody uses.</summary>
+    public static async Task<VolumeGroup> RestoreMetadataAsync(string path, int? sectorSize, VolumeGroup kept, bool wait, CancellationToken stop)
+    {
+        using var lun = OpenLun(path, readOnly: false, sectorSize);
+        return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
     }
 
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>

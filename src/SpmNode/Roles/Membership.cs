@@ -253,6 +253,11 @@ sealed class Membership(
     async Task RefuseOtherTagsAsync()
     {
         var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        if (read.Group is null && domain.IsMetadataLost)
+        {
+            // Whoever brings the metadata back: without them nobody else can come either, with other timeouts or the same.
+            return;
+        }
         if (read.Group is not { } group)
         {
             throw Refusal.Unavailable($"host id {identity.HostId} is not taken while the volume group cannot be read: {read.Problem}");
