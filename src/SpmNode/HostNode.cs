@@ -29,6 +29,9 @@ sealed class HostNode(
 
     public VolumeActivator Activator => activator;
 
+    /// <summary>What people and programs activate: a volume with everything below it.</summary>
+    public ChainActivator Chains { get; } = new(domain, activator);
+
     public GuestService Guests => guests;
 
     public PoolCounters Counters => counters;
@@ -84,9 +87,12 @@ sealed class HostNode(
         }
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
+        await Chains.RestoredAsync();
         var first = true;
         while (!stop.IsCancellationRequested)
         {
+            // R11: before joining, too. A host that was confirmed dead may never get its host id back, and must not serve on meanwhile.
+            await activator.DropUnmarkedAsync();
             try
             {
                 await membership.JoinAsync(stop);
@@ -131,15 +137,26 @@ sealed class HostNode(
                 await PauseAsync(RejoinPause, stop);
                 continue;
             }
-            await activator.DropUnmarkedAsync();
+            // Without a guest's volume there is nothing to drop, and the SPM's part does not wait for storage that does not answer.
+            var dropping = DropUnmarkedAsync(stop);
             if (first)
             {
                 joined();
                 first = false;
             }
             await ServeAsync(stop);
+            await dropping;
         }
         await guests.StopAsync();
+    }
+
+    /// <summary>R11: until the map could be read and everything it does not name is closed; for as long as this life of the host id lasts.</summary>
+    async Task DropUnmarkedAsync(CancellationToken stop)
+    {
+        while (!await activator.DropUnmarkedAsync() && !stop.IsCancellationRequested)
+        {
+            await PauseAsync(RejoinPause, stop);
+        }
     }
 
     /// <summary>An earlier process of this node may still have writes in the kernel: its lock ends when they have returned (R7).</summary>

@@ -22,7 +22,7 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
     public async Task<HandOverReply> HandOverAsync(HandOverRequest request)
     {
         var role = Role;
-        var to = request.To is { } wanted ? (await FindAsync(wanted)).Id : (int?)null;
+        var to = request.To is { } wanted ? (await FindAsync(wanted))[0].Id : (int?)null;
         if (to == Membership.Identity.HostId)
         {
             throw Refusal.Conflict($"'{Membership.Identity.Name}' is the SPM already.");
@@ -41,7 +41,7 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
 
     public async Task<string?> RedirectToHostAsync(string host)
     {
-        var found = await FindAsync(host);
+        var found = (await FindAsync(host))[0];
         if (found.Id == Membership.Identity.HostId)
         {
             return null;
@@ -73,8 +73,7 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
     public async Task<ConfirmDeadReply> ConfirmDeadAsync(string host, ConfirmDeadRequest request)
     {
         var term = Role.Term ?? throw Refusal.NotLeader("this node is not the SPM. Ask again: the request is sent to the SPM of now.");
-        var found = await FindAsync(host);
-        return await new DeadHost(term, Membership, node.Log).ConfirmAsync(found, request.Name);
+        return await new DeadHost(term, Membership, node.Log).ConfirmAsync(await FindAsync(host), request.Name);
     }
 
     /// <summary>Maintenance of the SPM begins with a hand-over; when nobody is ready it stays SPM, and goes on trying.</summary>
@@ -111,13 +110,9 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
         return null;
     }
 
-    /// <exception cref="Refusal">Nobody is called so.</exception>
-    async Task<KnownHost> FindAsync(string host)
+    async Task<IReadOnlyList<KnownHost>> FindAsync(string host)
     {
         await Membership.RefreshRecordsAsync();
-        var hosts = await KnownHost.AllAsync(Membership);
-        return int.TryParse(host, out var id)
-            ? hosts.FirstOrDefault(known => known.Id == id) ?? throw Refusal.NotFound($"host id {id} was never used in this pool. 'spm host list' shows who is there.")
-            : hosts.FirstOrDefault(known => known.Record?.Name == host) ?? throw Refusal.NotFound($"no host is called '{host}'. 'spm host list' shows who is there.");
+        return await KnownHost.FindAsync(Membership, host);
     }
 }

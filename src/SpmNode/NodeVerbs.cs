@@ -73,18 +73,15 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => Leading().DeleteVolumeAsync(reference, request);
 
-    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly)
-    {
-        var active = await node.Activator.ActivateAsync(reference, readOnly);
-        return new ActivateVolumeReply(
-            active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice);
-    }
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) => node.Chains.ActivateAsync(reference, readOnly);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)
     {
         var view = await LunReader.ViewAsync(Domain);
         var volume = view.Find(reference);
-        await node.Activator.DeactivateAsync(volume.Uuid, volume.Tags.Slot);
+        await node.Chains.DeactivateAsync(volume.Uuid, volume.Tags.Slot);
         return await LunReader.DescribeAsync(view, reference);
     }
 

@@ -74,7 +74,7 @@ public class XleasesTests
     [Fact]
     public void Names_are_found_free_records_are_given_in_order_and_one_sector_changes()
     {
-        var image = XleasesIndex.Build(Lockspace, 7, new Dictionary<int, string> { [0] = "a", [2] = "b" });
+        var image = XleasesIndex.Build(Lockspace, 7, new Dictionary<int, XleasesRecord> { [0] = XleasesRecord.Of("a", 0), [2] = XleasesRecord.Of("b", 2) });
         Assert.Equal(XleasesError.Updating, XleasesIndex.Read(image, Lockspace).Error);
         image[70] = (byte)'-';
         var index = XleasesIndex.Read(image, Lockspace);

@@ -108,7 +108,8 @@ sealed class VolumeActivator(
                 // R12: without a host id nothing new is activated; what is active goes on.
                 throw Refusal.Unavailable("this node does not hold its host id now, so it activates nothing. See 'spm status'.");
             }
-            var volume = Usable((await LunReader.ViewAsync(domain)).Find(reference));
+            var before = await LunReader.ViewAsync(domain);
+            var volume = Usable(before, before.Find(reference), readOnly);
             if (active.TryGetValue(volume.Uuid, out var there))
             {
                 if (there.Export.IsClosed)
@@ -139,12 +140,17 @@ sealed class VolumeActivator(
         {
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
             var view = await LunReader.ViewAsync(domain);
-            var now = Usable(view.Find(volume.Name));
+            var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
             {
                 throw Refusal.Conflict($"volume {volume.Name} moved to another slot while it was being activated; try again.");
             }
-            if (!readOnly && (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId) is [var other, ..])
+            var others = (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId);
+            if (others.Where(other => other.Use == SlotUse.Working).ToList() is [var worker, ..])
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is being worked on by host id {worker.Host}, the SPM; ask again when that is done.");
+            }
+            if (!readOnly && others is [var other, ..])
             {
                 var name = await membership.ReadRecordAsync(other.Host) is { } record ? $"'{record.Name}' (host id {other.Host})" : $"host id {other.Host}";
                 throw Refusal.Conflict(other.Use == SlotUse.Unreadable
@@ -173,35 +179,62 @@ sealed class VolumeActivator(
     }
 
     /// <summary>Stops serving what the LUN does not mark as ours any more: somebody confirmed this machine dead while it was not (R11).</summary>
-    /// <remarks>Its extents may be another volume's by now, or another host's to write.</remarks>
-    public async Task DropUnmarkedAsync()
+    /// <remarks>Its extents may be another volume's by now, or another host's to write. Needs no host id: it may have been given away, too.</remarks>
+    /// <returns>False when it has to be asked again: the map could not be read, or a write has not returned.</returns>
+    public async Task<bool> DropUnmarkedAsync()
     {
-        await changing.WaitAsync();
+        var served = active.Values;
+        if (served.Count == 0)
+        {
+            return true;
+        }
+        HostActivations own;
         try
         {
-            if (active.IsEmpty)
-            {
-                return;
-            }
-            var own = await maps.ReadOwnAsync();
-            foreach (var there in active.Values.Where(there => own.UseOf(there.Slot) == SlotUse.Inactive))
-            {
-                log($"volume {there.Volume} is not marked active here any more (this host was confirmed dead): it is not served on");
-                await there.Served.DisposeAsync();
-                await there.Export.DeactivateAsync(DeactivationLimit);
-                active.TryRemove(there.Volume, out _);
-                maps.Release(there.Slot);
-            }
+            // Nobody waits for this read: a node whose storage does not answer must still be able to end.
+            own = await maps.ReadOwnAsync();
         }
         catch (IOException failed)
         {
             // Not knowing is no reason to take the disks from the guests.
             log($"whether the volumes served here are still marked as such cannot be read: {failed.Message}");
+            return false;
+        }
+        await changing.WaitAsync();
+        try
+        {
+            // What was activated since is not in that reading: only what was served before it and still is.
+            return await DropAsync([.. served.Where(there => ReferenceEquals(Find(there.Volume), there) && !own.IsOwn(there.Slot, membership.Identity.MapOwner))]);
         }
         finally
         {
             changing.Release();
         }
+    }
+
+    async Task<bool> DropAsync(List<ActiveVolume> unmarked)
+    {
+        foreach (var there in unmarked.Where(there => !there.Export.IsClosed))
+        {
+            log($"volume {there.Volume} is not marked active here any more (this host was confirmed dead): it is not served on");
+        }
+        // All exports before anything that waits: each of them may write into what is somebody else's until it is closed. The guests get
+        // an error at once instead of waiting for a server that does not come back.
+        var closing = unmarked.Select(there => there.Export.DeactivateAsync(DeactivationLimit)).ToList();
+        await Task.WhenAll(unmarked.Select(there => there.Served.DisposeAsync().AsTask()));
+        var done = true;
+        foreach (var (there, returned) in unmarked.Zip(await Task.WhenAll(closing)))
+        {
+            if (returned is DeactivateOutcome.StillWriting still)
+            {
+                log($"volume {there.Volume}: {still.Writes} writes have not returned from the device");
+                done = false;
+                continue;
+            }
+            active.TryRemove(there.Volume, out _);
+            maps.Release(there.Slot);
+        }
+        return done;
     }
 
     /// <param name="slot">The volume's, so that an entry is cleared, too, whose last write failed when an activation or a creation
@@ -292,7 +325,19 @@ sealed class VolumeActivator(
         return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, export, served);
     }
 
-    static VolumeInfo Usable(VolumeInfo volume) => volume.IsUsable
-        ? volume
-        : throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+    static VolumeInfo Usable(DomainView view, VolumeInfo volume, bool readOnly)
+    {
+        if (!volume.IsUsable)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
+        if (!readOnly && volume.Slot!.Role == VolumeRole.Shared)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is a template, read-only for everybody. 'spm volume create --parent {volume.Name}' makes a disk of it.");
+        }
+        // Its children read through it: what is written to it now would appear in each of them.
+        return !readOnly && ImageChain.ChildrenOf(volume.Uuid, view.Volumes) is [var child, ..]
+            ? throw Refusal.Conflict($"volume {volume.Name} is the parent of {child.Name}, which would see every write; activate that one.")
+            : volume;
+    }
 }

@@ -15,4 +15,6 @@ interface IPoolVerbs : IAsyncDisposable
 
     /// <param name="request">R24: the id of this request; null for none.</param>
     Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null);
+
+    Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 }

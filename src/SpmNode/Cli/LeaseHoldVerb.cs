@@ -23,8 +23,8 @@ static class LeaseHoldVerb
           7 T                         SIGKILL
           8 T and the watchdog time   another host may have the lease
         It is killed, too, when this program is killed or stopped. Processes it leaves behind keep the lease until they end.
-        Exit code: the command's own (128 + n: ended by signal n) · 125 the lease was lost, the command was ended · 124 the lease was not
-        taken, the command never ran · 126, 127 the command cannot be run, is not there.
+        Exit code: the command's own (128 + n: ended by signal n) · 125 the lease was lost or could not be watched, the command was ended ·
+        124 the lease was not taken, the command never ran · 126, 127 the command cannot be run, is not there.
         """;
 
     public static Command Create(Option<string> lun, Option<int?> sectorSize)
@@ -42,35 +42,47 @@ static class LeaseHoldVerb
             var patience = Patience(parsed.GetResult(wait) is { Implicit: false }, parsed.GetValue(wait));
             var wanted = UserLeaseName.Checked(parsed.GetValue(name)!);
             var events = new HoldEvents(wanted, parsed.GetValue(json));
-            try
-            {
-                return await RunAsync(parsed.GetValue(lun)!, parsed.GetValue(sectorSize), wanted, patience, parsed.GetValue(words)!, events, stop);
-            }
-            catch (Exception refused) when (refused is Refusal or IOException or OperationCanceledException)
-            {
-                events.Tell("not-taken", refused is OperationCanceledException ? "stopped before the lease was taken" : refused.Message);
-                return NotTaken;
-            }
+            return await GuardAsync(
+                started => RunAsync(parsed.GetValue(lun)!, parsed.GetValue(sectorSize), wanted, patience, parsed.GetValue(words)!, events, started, stop), events.Tell);
         }));
         return command;
     }
 
-    static async Task<int> RunAsync(string path, int? sectorSize, string name, TimeSpan patience, string[] words, HoldEvents events, CancellationToken stop)
+    /// <summary>Whoever reads the exit code wants to know above all whether the command may have run.</summary>
+    /// <param name="run">Given what is to be called when the command has been started.</param>
+    internal static async Task<int> GuardAsync(Func<Action, Task<int>> run, Action<string, string> tell)
+    {
+        var started = false;
+        try
+        {
+            return await run(() => started = true);
+        }
+        catch (Exception failed) when (failed is Refusal or IOException or OperationCanceledException)
+        {
+            tell(started ? "failed" : "not-taken", failed is OperationCanceledException && !started ? "stopped before the lease was taken" : failed.Message);
+            return started ? Lost : NotTaken;
+        }
+    }
+
+    static async Task<int> RunAsync(
+        string path, int? sectorSize, string name, TimeSpan patience, string[] words, HoldEvents events, Action started, CancellationToken stop)
     {
         await using var lease = await NodeComposition.TakeLeaseAsync(path, sectorSize, name, patience, note => events.Tell("waiting", note), stop);
         events.Note("held", lease.Version);
         var (offset, length) = lease.HeirsRange;
         int? code;
-        using (var command = HeldCommand.Start(words, lease, () => new InheritedLock(path, offset, length), lease.HasHeirs))
+        using (var command = HeldCommand.Start(words, lease, () => new InheritedLock(path, offset, length), lease.HasHeirs, started))
         {
             code = await new HoldSupervision(lease, command, NodeComposition.BootClock, why => events.Tell("losing", why)).RunAsync(stop);
         }
+        // R8: nothing works under it any more. After a loss, too: what is left of the deadline spares others the wait. Before anything is said:
+        // a reader that does not read would hold it up.
+        var kept = await lease.ReleaseAsync();
         if (code is null)
         {
             events.Tell("lost", "the lease was lost and the command was ended");
         }
-        // R8: nothing works under it any more. After a loss, too: what is left of the deadline spares others the wait.
-        if (await lease.ReleaseAsync() is { } why)
+        if (kept is { } why)
         {
             events.Tell("not-released", why);
         }

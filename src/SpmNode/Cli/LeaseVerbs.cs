@@ -48,7 +48,7 @@ static class LeaseVerbs
         var command = new Command("rebuild-index", "Make the index of named leases anew from the leases that are there. Done as the SPM.") { lun, sectorSize, wait, json };
         command.SetAction((parsed, stop) => SpmCommand.GuardAsync(async () =>
         {
-            var names = await NodeComposition.ChangeLeasesAsync(parsed.GetValue(lun)!, parsed.GetValue(wait), parsed.GetValue(sectorSize), leases => leases.RebuildAsync(), stop);
+            var (names, unnamed) = await NodeComposition.ChangeLeasesAsync(parsed.GetValue(lun)!, parsed.GetValue(wait), parsed.GetValue(sectorSize), leases => leases.RebuildAsync(), stop);
             if (parsed.GetValue(json))
             {
                 Output.WriteJson(names);
@@ -57,7 +57,11 @@ static class LeaseVerbs
             {
                 Console.Out.WriteLine($"the index names {names.Count} leases{(names.Count > 0 ? ": " : "")}{string.Join(", ", names)}");
             }
-            return 0;
+            foreach (var refusal in unnamed)
+            {
+                Console.Error.WriteLine($"spm: {refusal.Message}");
+            }
+            return unnamed.Count == 0 ? 0 : 1;
         }));
         return command;
     }

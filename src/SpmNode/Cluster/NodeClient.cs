@@ -54,6 +54,9 @@ sealed class NodeClient : IPoolVerbs
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => SendAsync<DeleteVolumeReply>(
         HttpMethod.Delete, Volume(reference) + (request is null ? "" : "?request=" + Uri.EscapeDataString(request)));
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}");
 

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace OvirtSpm.Node.Demo;
 
-/// <summary>A file as a read-only block device, for tools that take nothing else.</summary>
+/// <summary>A file as a block device, for tools that take nothing else.</summary>
 /// <remarks>
 /// Configured with autoclear while this process holds it open: the kernel detaches it when the last user is gone, so no crash leaves one behind.
 /// Source: linux/loop.h.
@@ -27,9 +27,9 @@ sealed class LoopDevice : IDisposable
 
     /// <exception cref="UnauthorizedAccessException">This user or container may not make loop devices.</exception>
     /// <exception cref="IOException">It may, and it did not work.</exception>
-    public static LoopDevice Attach(string file, int sectorSize)
+    public static LoopDevice Attach(string file, int sectorSize, bool writable = false)
     {
-        using var backing = Open(file);
+        using var backing = Open(file, writable);
         using var control = Open("/dev/loop-control");
         for (var attempt = 0; ; attempt++)
         {
@@ -39,8 +39,8 @@ sealed class LoopDevice : IDisposable
                 throw Failure("no free loop device", Marshal.GetLastPInvokeError());
             }
             var path = $"/dev/loop{number}";
-            var device = Open(path);
-            if (Configure(device, backing, file, sectorSize) is var error && error == 0)
+            var device = Open(path, writable);
+            if (Configure(device, backing, file, sectorSize, writable) is var error && error == 0)
             {
                 return new(path, device);
             }
@@ -55,13 +55,13 @@ sealed class LoopDevice : IDisposable
 
     public void Dispose() => held.Dispose();
 
-    static unsafe int Configure(SafeFileHandle device, SafeFileHandle backing, string file, int sectorSize)
+    static unsafe int Configure(SafeFileHandle device, SafeFileHandle backing, string file, int sectorSize, bool writable)
     {
         Span<byte> config = stackalloc byte[ConfigBytes];
         config.Clear();
         BinaryPrimitives.WriteInt32LittleEndian(config, (int)backing.DangerousGetHandle());
         BinaryPrimitives.WriteInt32LittleEndian(config[BlockSizeAt..], sectorSize);
-        BinaryPrimitives.WriteUInt32LittleEndian(config[FlagsAt..], ReadOnly | AutoClear);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[FlagsAt..], writable ? AutoClear : ReadOnly | AutoClear);
         var name = Encoding.UTF8.GetBytes(file);
         name.AsSpan(0, Math.Min(name.Length, NameBytes)).CopyTo(config[NameAt..]);
         fixed (byte* bytes = config)
@@ -70,11 +70,11 @@ sealed class LoopDevice : IDisposable
         }
     }
 
-    static SafeFileHandle Open(string path)
+    static SafeFileHandle Open(string path, bool writable = false)
     {
         try
         {
-            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return File.OpenHandle(path, FileMode.Open, writable ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
         }
         catch (FileNotFoundException) when (path.StartsWith("/dev/", StringComparison.Ordinal))
         {

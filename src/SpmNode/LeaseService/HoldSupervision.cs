@@ -55,7 +55,9 @@ sealed class HoldSupervision(IHeldLease lease, IHeldCommand command, TimeProvide
             var look = Task.Delay(HoldPlan.NextLook(margin, lease.IoTimeout), clock);
             await (asked ? Task.WhenAny(command.Exited, lease.Lost, look) : Task.WhenAny(command.Exited, lease.Lost, look, ended.Task));
         }
-        return lost ? null : await command.Exited;
+        // When nobody knows whether all of it has ended, that is what is said, also after a loss: the lease must not be given back then (R8).
+        var code = await command.Exited;
+        return lost ? null : code;
     }
 
     bool GraceIsOver() => terminatedAt is { } at && clock.GetElapsedTime(at) >= HoldPlan.Grace(lease.IoTimeout);

@@ -40,34 +40,52 @@ sealed class LeaseCreation(PoolDomain domain, PoolFence fence, TimeProvider wall
     }
 
     /// <summary>The index from the leases that are there.</summary>
-    /// <returns>The names found.</returns>
     /// <exception cref="Refusal">A lease cannot be believed and no record names it: its place would be given to another.</exception>
-    public async Task<IReadOnlyList<string>> RebuildAsync()
+    public async Task<RebuiltIndex> RebuildAsync()
     {
         var old = await LeaseIndexStore.ReadAsync(domain);
         var sector = new byte[domain.Lun.SectorSize];
-        var names = new SortedDictionary<int, string>();
+        var records = new SortedDictionary<int, XleasesRecord>();
+        var unnamed = new List<Refusal>();
         for (var number = 0; number < XleasesLayout.Capacity(domain.ExternalLeases.SizeBytes); number++)
         {
-            await domain.ExternalLeases.ReadAsync(XleasesLayout.LeaseOffsetBytes(number), sector);
+            var offset = XleasesLayout.LeaseOffsetBytes(number);
+            await domain.ExternalLeases.ReadAsync(offset, sector);
             var error = LeaderRecord.TryParse(LeaderKind.Resource, sector, out var leader);
-            var name = error switch
+            if (error is RecordError.WrongMagic or RecordError.Cleared || (error == RecordError.None && !leader!.Lockspace.Means(LeaseName.Of(domain.Lockspace))))
             {
-                RecordError.None => leader!.Lockspace.Means(LeaseName.Of(domain.Lockspace)) ? leader.Resource.ToString() : "",
-                RecordError.WrongMagic or RecordError.Cleared => "",
-                _ => old[number].Record?.Name is { Length: > 0 } known ? known : throw Refusal.Damaged(
-                    $"the index was not changed: what lies at {XleasesLayout.LeaseOffsetBytes(number)} of the volume 'xleases' is a lease that cannot be believed: {error.Explain()}."),
-            };
-            if (name.Length > 0)
-            {
-                names.Add(number, name);
+                continue;
             }
+            if (error != RecordError.None)
+            {
+                records.Add(number, old[number].Record switch
+                {
+                    { IsFree: false } known when known == XleasesRecord.Keeping(number) => known,
+                    { IsFree: false } known => XleasesRecord.Of(known.Name, number),
+                    _ => throw Refusal.Damaged(
+                        $"the index was not changed: what lies at {offset} of the volume 'xleases' is a lease that cannot be believed: {error.Explain()}."),
+                });
+                continue;
+            }
+            var name = leader!.Resource.ToString();
+            if (name.Length == 0)
+            {
+                continue;
+            }
+            if (XleasesRecord.CanName(name) && leader.Resource.Means(LeaseName.Of(name)))
+            {
+                records.Add(number, XleasesRecord.Of(name, number));
+                continue;
+            }
+            records.Add(number, XleasesRecord.Keeping(number));
+            unnamed.Add(Refusal.Damaged(
+                $"the lease '{name}' at {offset} of the volume 'xleases' has a name that cannot stand in the index; nobody finds it by name, and its place is kept. Remove it with the program that made it."));
         }
-        if (names.Values.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        if (records.Values.GroupBy(record => record.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
             throw Refusal.Damaged($"the index was not changed: two leases are named '{twice.Key}'. Remove one of them with the program that made it.");
         }
-        await LeaseIndexStore.WriteWholeAsync(area, domain.Lockspace, wallClock.GetUtcNow(), names);
-        return [.. names.Values];
+        await LeaseIndexStore.WriteWholeAsync(area, domain.Lockspace, wallClock.GetUtcNow(), records);
+        return new RebuiltIndex([.. records.Values.Where(record => !record.IsUpdating).Select(record => record.Name)], unnamed);
     }
 }

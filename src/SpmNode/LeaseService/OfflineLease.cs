@@ -86,12 +86,24 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         left = true;
         renewing.Cancel();
         await renewal;
-        if (!HasHeirs())
+        if (!MayHaveHeirs())
         {
             await membership.LeaveAsync();
         }
         lun.Dispose();
         renewing.Dispose();
+    }
+
+    bool MayHaveHeirs()
+    {
+        try
+        {
+            return HasHeirs();
+        }
+        catch (IOException)
+        {
+            return true;
+        }
     }
 
     async Task<ulong> AcquireAsync(OfflinePorts ports, TimeSpan wait, bool waitForTheLiving, CancellationToken stop)

@@ -45,8 +45,10 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
 
     /// <param name="inherit">Takes the lock that the command inherits.</param>
     /// <param name="hasHeirs">Does anybody but us still have that lock?</param>
+    /// <param name="started">Called when the command runs, whatever comes after.</param>
     /// <exception cref="Refusal">It cannot be started.</exception>
-    public static HeldCommand Start(IReadOnlyList<string> words, IHeldLease lease, Func<InheritedLock> inherit, Func<bool> hasHeirs)
+    /// <exception cref="IOException">It was started and killed at once: nobody could have kept it to its lease.</exception>
+    public static HeldCommand Start(IReadOnlyList<string> words, IHeldLease lease, Func<InheritedLock> inherit, Func<bool> hasHeirs, Action? started = null)
     {
         var mark = Guid.NewGuid().ToString("n");
         if (lease.ExpiresAt <= TimeSpan.Zero)
@@ -63,16 +65,26 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
         start.Environment[Marker] = mark;
         start.Environment["SPM_LEASE_NAME"] = lease.Name;
         start.Environment["SPM_LEASE_VERSION"] = $"{lease.Version}";
+        (Process Command, ManualResetEventSlim Done)? running = null;
         try
         {
             using var inherited = inherit();
-            var (command, done) = StartOnLastingThread(start);
+            running = StartOnLastingThread(start);
+            started?.Invoke();
+            var (command, done) = running.Value;
             guard.StandardInput.WriteLine(command.Id);
             guard.StandardInput.Flush();
             return new HeldCommand(command, guard, timer, mark, done, hasHeirs);
         }
         catch
         {
+            if (running is { } orphan)
+            {
+                _ = kill(-orphan.Command.Id, Native.SIGKILL);
+                KillStrays(mark);
+                orphan.Done.Set();
+                orphan.Command.Dispose();
+            }
             guard.Kill();
             guard.Dispose();
             timer.Dispose();
@@ -85,7 +97,7 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
     public void Kill()
     {
         Signal(Native.SIGKILL);
-        KillStrays();
+        KillStrays(mark);
     }
 
     public void EndUnlessPutOff(TimeSpan at) => timer.Arm(at);
@@ -93,7 +105,7 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
     /// <summary>After it has ended; one that has not is killed, since nobody keeps it to its lease any more.</summary>
     public void Dispose()
     {
-        if (!exited.Task.IsCompleted)
+        if (!exited.Task.IsCompletedSuccessfully)
         {
             Kill();
         }
@@ -110,13 +122,21 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
 
     async Task WaitAsync()
     {
-        await command.WaitForExitAsync();
-        var code = command.ExitCode;
-        while (hasHeirs())
+        try
         {
-            await Task.Delay(LeftBehindLook);
+            await command.WaitForExitAsync();
+            var code = command.ExitCode;
+            while (hasHeirs())
+            {
+                await Task.Delay(LeftBehindLook);
+            }
+            exited.SetResult(code);
         }
-        exited.SetResult(code);
+        catch (Exception failed)
+        {
+            // What it left behind cannot be known: an end that nobody is told of would hold the lease for ever.
+            exited.SetException(failed);
+        }
     }
 
     static Process StartGuard(string mark)
@@ -135,8 +155,10 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
     /// <remarks>A group keeps its number as long as one process is in it, and nobody else can get that number: an empty one is not found.</remarks>
     void Signal(int signal) => _ = kill(-command.Id, signal);
 
-    void KillStrays()
+    static void KillStrays(string mark)
     {
+        bool IsOurs(int pid) => ProcessIdentity.WasStartedWith(pid, Marker, mark);
+
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(entry), out var pid) && pid != Environment.ProcessId && IsOurs(pid) && ProcessIdentity.Of(pid) is { } process)
@@ -145,8 +167,6 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
             }
         }
     }
-
-    bool IsOurs(int pid) => ProcessIdentity.WasStartedWith(pid, Marker, mark);
 
     /// <summary>The kernel's death signal is tied to the thread that forked: one of the pool may end at any time.</summary>
     static (Process Command, ManualResetEventSlim Done) StartOnLastingThread(ProcessStartInfo start)

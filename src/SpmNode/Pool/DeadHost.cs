@@ -13,8 +13,16 @@ namespace OvirtSpm.Node.Pool;
 /// </remarks>
 sealed class DeadHost(SpmTerm term, Membership membership, Action<string> log)
 {
-    public async Task<ConfirmDeadReply> ConfirmAsync(KnownHost host, string name)
+    /// <param name="hosts">All that the person may mean.</param>
+    public async Task<ConfirmDeadReply> ConfirmAsync(IReadOnlyList<KnownHost> hosts, string name)
     {
+        if (hosts.Count > 1)
+        {
+            // The name alone does not say which machine is meant, and the wrong one may be writing.
+            throw Refusal.Conflict(
+                $"'{hosts[0].Name}' is the name of several host ids: {string.Join(", ", hosts.Select(one => $"{one.Id} ({one.State.ToString().ToLowerInvariant()})"))}. Nothing was changed; say the host id.");
+        }
+        var host = hosts[0];
         if (host.Id == membership.Identity.HostId)
         {
             throw Refusal.Conflict($"{host} is the SPM that answers you: it lives.");

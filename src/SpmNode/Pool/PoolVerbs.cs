@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
@@ -20,6 +21,8 @@ sealed class PoolVerbs
     readonly VolumeCreation creation;
     readonly VolumeExtension extension;
     readonly VolumeRemoval removal;
+    readonly ImageWork work;
+    readonly ImageVerbs images;
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
 
@@ -29,9 +32,11 @@ sealed class PoolVerbs
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
         removal = new VolumeRemoval(term, maps, HostNameAsync);
+        work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
-            term, maps, () => membership.Generation, imager, removal, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
+            term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
+        images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
         recovery = new OperationRecovery(
             term, [new CreateRule(term, removal), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension)], clock, log);
     }
@@ -48,9 +53,9 @@ sealed class PoolVerbs
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => desk.AskAsync(
         request.Request, OperationKind.Create,
-        async id => term.Volumes.View().Describe(await creation.CreateAsync(request, id), []),
+        async id => Describe(await creation.CreateAsync(request, id)),
         volume => term.Volumes.Find(volume) is { } there
-            ? Task.FromResult(term.Volumes.View().Describe(there, []))
+            ? Task.FromResult(Describe(there))
             : throw Refusal.NotFound($"volume {volume} was created by this request and has been deleted since."));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
@@ -71,8 +76,22 @@ sealed class PoolVerbs
     }
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => desk.AskAsync(
-        request, OperationKind.Remove, id => removal.DeleteAsync(reference, id),
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
+
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        Describe(await images.ChangeAsync(reference, change, CancellationToken.None));
+
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id)
+    {
+        var volume = term.Volumes.Find(reference);
+        using var locked = work.Locks.Take([volume.Uuid]);
+        var deleted = await removal.DeleteAsync(volume.Name, id);
+        await new ImageLabels(work).ChildLeftAsync(volume.Parent);
+        return deleted;
+    }
+
+    VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
         (await maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..]

@@ -171,7 +171,7 @@ sealed class PoolWorker(
     /// <returns>False when the term is over.</returns>
     async Task<bool> SettleAsync(string found)
     {
-        var settled = await store.AdoptForeignAsync(fence);
+        var settled = await store.AdoptForeignAsync(fence, ForeignTextCheck.Lost);
         if (settled is TakeOverOutcome.TakenOver { Restored: true })
         {
             counters.StaleWrite(found);

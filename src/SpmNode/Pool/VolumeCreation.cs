@@ -2,6 +2,7 @@ using OvirtSpm.Leases;
 using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Domain;
@@ -19,14 +20,20 @@ namespace OvirtSpm.Node.Pool;
 /// for it keeps a successor from giving the extents away while a write of ours may still be on its way (R13).
 /// </remarks>
 sealed class VolumeCreation(
-    SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, VolumeRemoval removal, GrowthPolicy policy, IChoice choice, TimeProvider clock, string host)
+    SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, VolumeRemoval removal, ImageWork work, GrowthPolicy policy,
+    IChoice choice, TimeProvider clock, string host)
 {
     readonly HashSet<Guid> underWay = [];
     readonly Lock guard = new();
 
     public async Task<VolumeInfo> CreateAsync(CreateVolumeRequest request, RequestId? id = null)
     {
+        (var origin, request) = ImageOrigin.Of(request, work);
         var wanted = WantedVolume.From(request, term.Domain.Uuid, term.Volumes.Group.ExtentSizeBytes, choice);
+        if (origin is ImageOrigin.On { Parent: var below })
+        {
+            wanted = wanted with { Parent = below.Uuid, Sequence = below.Slot!.Sequence + 1 };
+        }
         lock (guard)
         {
             if (!underWay.Add(wanted.Uuid))
@@ -36,7 +43,7 @@ sealed class VolumeCreation(
         }
         try
         {
-            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, id);
+            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, origin, id);
             Fenced(wanted); // R1: what is said rests on a term that still lasts
             return there;
         }
@@ -65,18 +72,19 @@ sealed class VolumeCreation(
             // "It is there already" would be the acknowledgement of a volume that is gone a moment later.
             throw Refusal.Conflict($"volume {wanted.Uuid} is there and is being deleted; ask again when it is gone.");
         }
-        return there.Slot is { } slot && slot.Format == wanted.Format && slot.CapacityBytes == wanted.CapacityBytes
+        return there.Slot is { } slot && slot.Format == wanted.Format && slot.CapacityBytes == wanted.CapacityBytes && slot.Parent == wanted.Parent
             ? there
-            : throw Refusal.Conflict($"there is another volume {wanted.Uuid}, with another size or format. Choose another uuid.");
+            : throw Refusal.Conflict($"there is another volume {wanted.Uuid}, with another size, format or parent. Choose another uuid.");
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, RequestId? id)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, RequestId? id)
     {
+        await using var kept = await origin.KeepAsync(work);
         var slot = term.Volumes.ReserveSlot();
         var operation = term.Journal.Begin(OperationKind.Create, id, wanted.Uuid, 0, wanted.CapacityBytes);
         try
         {
-            return await CreateAsync(wanted, slot, operation);
+            return await CreateAsync(wanted, origin, slot, operation);
         }
         finally
         {
@@ -87,21 +95,26 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, int slot, JournalRecord.Begun operation)
     {
         var finished = false;
         try
         {
             await using var hold = await SlotHold.TryTakeAsync(maps, slot, generation)
                 ?? throw Refusal.Conflict($"slot {slot} is still in use on this node by a volume that is gone; ask again in a moment.");
-            var group = await CommitLvAsync(wanted, slot, operation);
+            var group = await CommitLvAsync(wanted, slot, await BytesAsync(wanted, origin), operation);
             var segments = VolumeExtension.Segments(group, group.Find(wanted.Name)!);
-            await FillAsync(wanted, segments);
+            await FillAsync(wanted, origin, segments);
             Fenced(wanted);
             await ResourceFormat.InitialiseAsync(
                 new FencedArea(term.Domain.Leases, term.Fence), SlotGeometry.LeaseOffsetBytes(slot), term.Domain.Geometry, term.Domain.Lockspace, wanted.Name);
             await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid).WriteAsync(slot, wanted.Uuid, wanted.Slot(term.Domain.Uuid, clock.GetUtcNow()));
             await term.Volumes.RefreshSlotAsync(slot);
+            if (origin is ImageOrigin.On { Parent.Slot: { Role: VolumeRole.Leaf } below } on)
+            {
+                // Before the child is one: whoever reads slots only, as oVirt does, never sees a leaf that has children.
+                await work.WriteSlotAsync(on.Parent, below with { Role = VolumeRole.Internal });
+            }
             await CommitTagsAsync(wanted, slot, operation);
             finished = true;
             return term.Volumes.Find(wanted.Uuid)!;
@@ -111,16 +124,32 @@ sealed class VolumeCreation(
             if (!finished && term.Fence.MayWrite() && term.Volumes.Find(wanted.Uuid) is { Tags.Initializing: true } leftover)
             {
                 await removal.RemoveLeftoverAsync(leftover);
+                if (origin is ImageOrigin.On { Parent: var parent })
+                {
+                    await new ImageLabels(work).ChildLeftAsync(parent.Uuid);
+                }
             }
         }
     }
 
-    async Task<VolumeGroup> CommitLvAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
+    async Task<long> BytesAsync(WantedVolume wanted, ImageOrigin origin)
     {
         var extent = term.Volumes.Group.ExtentSizeBytes;
-        var bytes = wanted.Format == VolumeFormat.Cow
-            ? (policy with { ExtentBytes = extent }).Initial(wanted.CapacityBytes)
-            : CowSizes.RawBytes(wanted.CapacityBytes, extent);
+        if (wanted.Format == VolumeFormat.Raw)
+        {
+            return CowSizes.RawBytes(wanted.CapacityBytes, extent);
+        }
+        var initial = (policy with { ExtentBytes = extent }).Initial(wanted.CapacityBytes);
+        return origin is ImageOrigin.CopyOf { Chain: var chain }
+            ? Math.Max(initial, CowSizes.OptimalBytes(
+                await imager.Content.MeasureAsync([.. chain.Select(work.Layer)], VolumeFormat.Cow, CancellationToken.None),
+                wanted.CapacityBytes, isLeaf: true, policy.MinimumChunkBytes, extent))
+            : initial;
+    }
+
+    async Task<VolumeGroup> CommitLvAsync(WantedVolume wanted, int slot, long bytes, JournalRecord.Begun operation)
+    {
+        var extent = term.Volumes.Group.ExtentSizeBytes;
         var tags = (VolumeTags.Created with { Slot = slot }).ToTags();
         var id = LvmUuid.FromRandomBytes(RandomIdentity.Bytes(choice, LvmUuid.Length));
         var result = await term.Worker.SubmitAsync(
@@ -128,17 +157,40 @@ sealed class VolumeCreation(
         return result is PoolResult.Done done ? done.Group : throw PoolRefusals.Of(result, $"volume {wanted.Name} was not created", term.Volumes.Group);
     }
 
-    Task FillAsync(WantedVolume wanted, IReadOnlyList<SegmentReply> segments) => wanted switch
+    async Task FillAsync(WantedVolume wanted, ImageOrigin origin, IReadOnlyList<SegmentReply> segments)
     {
-        { Format: VolumeFormat.Cow } => imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite),
-        { NoZero: true } => Task.CompletedTask,
-        _ => imager.ZeroAsync(segments, term.Fence.MayWrite),
-    };
+        switch (origin, wanted.Format)
+        {
+            case (ImageOrigin.On { Parent: var parent }, _):
+                await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite, new ParentName(parent.Name, parent.Slot!.Format));
+                break;
+            case (ImageOrigin.CopyOf { Chain: var chain }, var format):
+                if (format == VolumeFormat.Cow)
+                {
+                    await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
+                }
+                else
+                {
+                    // What lies behind the end of the source is copied by nobody.
+                    await imager.ZeroAsync(VolumeExtension.Behind(segments, chain[0].Slot!.CapacityBytes), term.Fence.MayWrite);
+                }
+                var target = new ImageLayer(
+                    wanted.Name, format, format == VolumeFormat.Raw ? wanted.CapacityBytes : segments.Sum(segment => segment.LengthBytes), segments);
+                await imager.Content.CopyAsync([.. chain.Select(work.Layer)], target, term.Fence.MayWrite, new Progress<double>(), CancellationToken.None);
+                break;
+            case (_, VolumeFormat.Cow):
+                await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
+                break;
+            case (_, _) when !wanted.NoZero:
+                await imager.ZeroAsync(segments, term.Fence.MayWrite);
+                break;
+        }
+    }
 
     async Task CommitTagsAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
     {
         var before = (VolumeTags.Created with { Slot = slot }).ToTags();
-        var after = VolumeTags.Finished(wanted.Image, Guid.Empty, slot).ToTags();
+        var after = VolumeTags.Finished(wanted.Image, wanted.Parent, slot).ToTags();
         var result = await term.Worker.SubmitAsync(
             $"finish {wanted.Name}", draft => draft.ChangeTags(wanted.Name, before.Except(after), after.Except(before)),
             new JournalRecord.Ended(operation.Operation, OperationOutcome.Done));

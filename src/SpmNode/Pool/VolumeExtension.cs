@@ -180,7 +180,7 @@ sealed class VolumeExtension(
         id is { } known ? [new JournalRecord.Answered(known, OperationKind.Extend, volume.Uuid, OperationOutcome.Done)] : [];
 
     /// <summary>What of the segments lies behind the first bytes of the volume.</summary>
-    static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
+    public static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
     {
         var behind = new List<SegmentReply>();
         foreach (var segment in segments)

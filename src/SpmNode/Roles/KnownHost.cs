@@ -1,3 +1,4 @@
+using System.Globalization;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -9,19 +10,37 @@ sealed record KnownHost(int Id, HostView View, HostRecord? Record)
 {
     public HostState State => View.State;
 
-    /// <summary>What whoever speaks of it calls it.</summary>
-    public string Name => Record?.Name ?? View.Name;
+    /// <summary>What whoever speaks of it calls it; the number of a host id that nobody ever used.</summary>
+    public string Name => Record?.Name ?? (View.Name.Length > 0 ? View.Name : $"{Id}");
 
     public static async Task<IReadOnlyList<KnownHost>> AllAsync(Membership membership)
     {
         var hosts = new List<KnownHost>();
         foreach (var view in membership.Keeper?.Hosts.Snapshot() ?? [])
         {
-            var record = membership.RecordOf(view.Id, view.Generation) ?? await membership.ReadRecordAsync(view.Id);
-            hosts.Add(new KnownHost(view.Id, view, record));
+            hosts.Add(await OfAsync(membership, view));
         }
         return hosts;
     }
+
+    /// <summary>All that somebody may mean by this; the likeliest first: a node that moved to another host id left its name behind.</summary>
+    /// <param name="host">Host id or name.</param>
+    /// <exception cref="Refusal">Nobody is meant.</exception>
+    public static async Task<IReadOnlyList<KnownHost>> FindAsync(Membership membership, string host)
+    {
+        if (int.TryParse(host, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        {
+            // Also one that nobody ever used: its map may have become unreadable all the same, and blocks the pool until it is made anew.
+            return SpmLayout.IsHost(id) && membership.Keeper?.Hosts.Find(id) is { } view
+                ? [await OfAsync(membership, view)]
+                : throw Refusal.NotFound($"host id {host} is not known in this pool. 'spm host list' shows who is there.");
+        }
+        var named = (await AllAsync(membership)).Where(known => known.Record?.Name == host).OrderBy(known => known.State == HostState.Free).ToList();
+        return named.Count > 0 ? named : throw Refusal.NotFound($"no host is called '{host}'. 'spm host list' shows who is there.");
+    }
+
+    static async Task<KnownHost> OfAsync(Membership membership, HostView view) =>
+        new(view.Id, view, membership.RecordOf(view.Id, view.Generation) ?? await membership.ReadRecordAsync(view.Id));
 
     public override string ToString() => $"'{Name}' (host id {Id})";
 }

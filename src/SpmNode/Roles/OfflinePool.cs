@@ -68,6 +68,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => verbs.DeleteVolumeAsync(reference, request);
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
+
     public async ValueTask DisposeAsync()
     {
         term.Worker.StopAccepting();

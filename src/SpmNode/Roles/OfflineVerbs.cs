@@ -17,7 +17,10 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
     public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request)
     {
         var view = await reader.ViewAsync();
-        WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        if (request is { Parent: null, Source: null })
+        {
+            WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        }
         await using var pool = await OpenAsync();
         return await pool.CreateVolumeAsync(request);
     }
@@ -38,6 +41,13 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         await using var pool = await OpenAsync();
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
         return await pool.DeleteVolumeAsync(volume.Name, request);
+    }
+
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)
+    {
+        var volume = (await reader.ViewAsync()).Find(reference);
+        await using var pool = await OpenAsync();
+        return await pool.ChangeVolumeAsync(volume.Name, change);
     }
 
     public ValueTask DisposeAsync()

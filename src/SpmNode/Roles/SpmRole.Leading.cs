@@ -22,18 +22,14 @@ sealed partial class SpmRole
         // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
         // order before the kernel kills this process at the deadline (R25).
         var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
-        if (membership.Keeper!.Deadline.ExpiresAt is not { } deadline)
-        {
-            return (0, false);
-        }
         Departure? leaving = null;
-        var unguarded = membership.Guard.Begin(fence, deadline);
+        var unguarded = membership.Guard.Begin(fence, () => membership.Keeper!.Deadline.ExpiresAt);
         try
         {
             if (unguarded is not null)
             {
                 // R21: others count on being told the truth about this host's watchdog.
-                Note($"took the SPM lease, version {version}, but not the pool: the watchdog cannot be armed: {unguarded}");
+                Note($"took the SPM lease, version {version}, but not the pool: {unguarded}");
                 return (0, true);
             }
             _ = DisarmInTimeAsync(fence);

@@ -59,8 +59,7 @@ sealed partial class SpmRole(
             {
                 if (seen is { IsReadable: true, IsFree: false } && seen.OwnerId == membership.Identity.HostId && seen.Generation == membership.Generation)
                 {
-                    // R27: an owner without the role, since giving it back failed. While this host renews, nobody else would get it.
-                    await ReleaseAsync(lease);
+                    await ReleaseUnservedAsync(lease);
                 }
                 AskForRole(seen);
                 await PauseAsync(LookInterval, lost, stop);
@@ -187,14 +186,29 @@ sealed partial class SpmRole(
         }
     }
 
-    async Task<bool> ReleaseAsync(ResourceLease lease)
+    async Task<bool> ReleaseAsync(ResourceLease lease) => IsGivenBack(await lease.ReleaseAsync());
+
+    bool IsGivenBack(ReleaseOutcome outcome)
     {
-        if (await lease.ReleaseAsync() is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
+        if (outcome is not (ReleaseOutcome.Released or ReleaseOutcome.NotHeld) and var kept)
         {
             Note($"the SPM lease was not given back: {kept}");
             return false;
         }
         return true;
+    }
+
+    /// <summary>R27: an owner without the role, since giving it back failed, or since nobody knew that it was taken. While this host renews, nobody
+    /// else would get it.</summary>
+    async Task ReleaseUnservedAsync(ResourceLease lease)
+    {
+        // What an acquisition with unknown outcome took is not held for giving back: acquiring again gives the answer.
+        var released = await lease.ReleaseAsync();
+        if (released is ReleaseOutcome.NotHeld && await lease.AcquireAsync(new AcquireOptions(), CancellationToken.None) is AcquireOutcome.Acquired)
+        {
+            released = await lease.ReleaseAsync();
+        }
+        IsGivenBack(released);
     }
 
     void Note(string problem)

@@ -43,7 +43,7 @@ sealed class SpmTerm
             }
             var (place, above) = (JournalPlace.Of(domain), 0ul);
             OperationJournal? journal = null;
-            switch (await store.TakeOverAsync(fence, domain.Seen.Known, journal: async found =>
+            switch (await store.TakeOverAsync(fence, domain.Seen.Known, ForeignTextCheck.Lost, async found =>
             {
                 var before = await place.ReadAsync(found);
                 above = before.HighestEpoch;

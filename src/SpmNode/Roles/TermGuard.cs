@@ -37,12 +37,17 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
     }
 
     /// <summary>Before anything is written under the lease.</summary>
-    /// <param name="expiresAt">The deadline of the host id.</param>
+    /// <param name="deadline">Of the host id, read when no renewal can come between: a renewal that did would go by unseen, and what is armed with
+    /// the deadline before it kills a host that lives. Null: the host id is lost.</param>
     /// <returns>Why this term must not begin; null when all is armed.</returns>
-    public string? Begin(PoolFence fence, TimeSpan expiresAt)
+    public string? Begin(PoolFence fence, Func<TimeSpan?> deadline)
     {
         lock (gate)
         {
+            if (deadline() is not { } expiresAt)
+            {
+                return "the host id is lost";
+            }
             armed.Add(fence);
             terms.Add(fence);
             return Arm(expiresAt);
@@ -94,6 +99,6 @@ sealed class TermGuard(WatchdogKind kind, IWatchdog watchdog, IKillTimer? killTi
     string? Arm(TimeSpan expiresAt)
     {
         killTimer?.Arm(expiresAt);
-        return watchdog.Feed(expiresAt);
+        return watchdog.Feed(expiresAt) is { } why ? $"the watchdog cannot be armed: {why}" : null;
     }
 }

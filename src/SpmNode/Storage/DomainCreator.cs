@@ -6,6 +6,7 @@ using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Xleases;
 
 namespace OvirtSpm.Node.Storage;
 
@@ -162,7 +163,7 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
         await ResourceFormat.InitialiseAsync(
             leases, DomainLimits.SpmLeaseSlot * DomainLimits.AlignmentBytes, geometry, lockspace, PoolDomain.SpmResource);
         var named = lun.Window(Start(group, SpecialVolumes.ExternalLeases), SpecialVolumes.ExternalLeases.RealBytes);
-        await LeaseIndexStore.WriteWholeAsync(named, lockspace, clock.GetUtcNow(), new Dictionary<int, string>());
+        await LeaseIndexStore.WriteWholeAsync(named, lockspace, clock.GetUtcNow(), new Dictionary<int, XleasesRecord>());
         var spm = lun.Window(Start(group, SpecialVolumes.Spm), SpecialVolumes.Spm.RealBytes);
         foreach (var write in SpmVolumeCreation.Writes(new Superblock(NewGuid(), options.Domain, SpmLayout.Create(lun.SectorSize))))
         {

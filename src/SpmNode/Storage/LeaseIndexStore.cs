@@ -15,9 +15,9 @@ static class LeaseIndexStore
 
     /// <summary>Writes all of it: marked as being changed first, and the mark taken away by the last, single-sector write.</summary>
     /// <remarks>A crash in between leaves an index that every reader, oVirt's too, refuses until it is rebuilt.</remarks>
-    public static async Task WriteWholeAsync(ILeaseArea area, string lockspace, DateTimeOffset now, IReadOnlyDictionary<int, string> names)
+    public static async Task WriteWholeAsync(ILeaseArea area, string lockspace, DateTimeOffset now, IReadOnlyDictionary<int, XleasesRecord> records)
     {
-        var image = XleasesIndex.Build(lockspace, now.ToUnixTimeSeconds(), names);
+        var image = XleasesIndex.Build(lockspace, now.ToUnixTimeSeconds(), records);
         await area.WriteAsync(XleasesLayout.IndexOffsetBytes, image.ToArray());
         new XleasesHeader(lockspace, now.ToUnixTimeSeconds(), IsUpdating: false).Format(image);
         await area.WriteAsync(XleasesLayout.IndexOffsetBytes, image.AsMemory(0, area.SectorSize).ToArray());

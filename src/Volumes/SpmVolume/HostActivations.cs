@@ -56,6 +56,10 @@ public sealed class HostActivations
         return _parts[PartOf(slot)].Sector is { } sector ? (SlotUse)sector.ModeOf(slot) : SlotUse.Unreadable;
     }
 
+    /// <summary>R11: the slot is marked active, by this machine in this boot. A part that is not believed may say so, too.</summary>
+    public bool IsOwn(int slot, MapOwner self) =>
+        UseOf(slot) is not SlotUse.Inactive && (_parts[PartOf(slot)].Sector is not { } sector || sector.Owner == self);
+
     /// <summary>What is active according to the parts that are believed, ascending.</summary>
     public IEnumerable<(int Slot, ActivationMode Mode)> Active() => _parts.SelectMany(part => part.Sector?.Active() ?? []);
 

@@ -20,15 +20,14 @@ public sealed class XleasesIndex
         : throw new ArgumentException($"the index has {XleasesLayout.IndexBytes} bytes, not {bytes.Length}", nameof(bytes));
 
     /// <summary>A new index, marked as being changed: with the mark gone from its first sector it is valid.</summary>
-    /// <param name="names">By record number.</param>
-    public static byte[] Build(string lockspace, long nowSeconds, IReadOnlyDictionary<int, string> names)
+    /// <param name="records">By their numbers; all others are free.</param>
+    public static byte[] Build(string lockspace, long nowSeconds, IReadOnlyDictionary<int, XleasesRecord> records)
     {
         var image = new byte[XleasesLayout.IndexBytes];
         new XleasesHeader(lockspace, nowSeconds, IsUpdating: true).Format(image);
         for (var number = 0; number < XleasesLayout.Records; number++)
         {
-            var record = names.TryGetValue(number, out var name) ? XleasesRecord.Of(name, number) : XleasesRecord.Free;
-            record.Format(image.AsSpan(XleasesLayout.RecordOffsetBytes(number)));
+            records.GetValueOrDefault(number, XleasesRecord.Free).Format(image.AsSpan(XleasesLayout.RecordOffsetBytes(number)));
         }
 
         return image;

@@ -21,6 +21,11 @@ public sealed record XleasesRecord(string Name, long OffsetBytes, bool IsUpdatin
 
     public static XleasesRecord Of(string name, int number) => new(name, XleasesLayout.LeaseOffsetBytes(number), false);
 
+    /// <summary>Keeps the place of a lease whose own name cannot stand here: nobody finds it, and nobody is given its place.</summary>
+    public static XleasesRecord Keeping(int number) => new($"?{number}", XleasesLayout.LeaseOffsetBytes(number), IsUpdating: true);
+
+    public static bool CanName(string name) => name.Length > 0 && XleasesText.Fits(name, NameBytes);
+
     public static XleasesError TryParse(ReadOnlySpan<byte> bytes, out XleasesRecord? record)
     {
         record = null;

@@ -13,10 +13,12 @@ internal static class XleasesText
         return used.ContainsAnyExceptInRange((byte)'!', (byte)'~') || field[used.Length..].ContainsAnyExcept((byte)0) ? null : Encoding.ASCII.GetString(used);
     }
 
+    public static bool Fits(string name, int fieldBytes) => name.Length <= fieldBytes && !name.AsSpan().ContainsAnyExceptInRange('!', '~');
+
     /// <exception cref="ArgumentException">It does not fit, or is no such name.</exception>
     public static void Write(string name, Span<byte> field)
     {
-        if (name.Length > field.Length || name.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        if (!Fits(name, field.Length))
         {
             throw new ArgumentException($"'{name}' cannot stand in the index: at most {field.Length} printable ASCII characters without blanks are needed", nameof(name));
         }

@@ -14,13 +14,18 @@ sealed class NodeCluster : IAsyncDisposable
     readonly RunDirectory run = RunDirectory.Create(keep: null, neededBytes: 2L << 30);
     readonly List<TestNode> nodes = [];
 
-    NodeCluster() => (Children, Lun) = (new ChildProcesses(run), run.At("lun"));
+    LoopDevice? loop;
+
+    NodeCluster() => (Children, Lun, File) = (new ChildProcesses(run), run.At("lun"), run.At("lun"));
 
     public ChildProcesses Children { get; }
 
     public RunDirectory Run => run;
 
-    public string Lun { get; }
+    public string Lun { get; private set; }
+
+    /// <summary>What the LUN lies in.</summary>
+    public string File { get; }
 
     public string Domain { get; private set; } = "";
 
@@ -29,7 +34,8 @@ sealed class NodeCluster : IAsyncDisposable
     public static string Program => Path.Combine(AppContext.BaseDirectory, "spm");
 
     /// <param name="killTimer">False: the kernel does not kill an SPM at its deadline, so that a test sees it wake.</param>
-    public static async Task<NodeCluster> CreateAsync(long lunBytes = 24L << 30, string extent = "128M", bool killTimer = true)
+    /// <param name="device">The LUN is a block device, so that the kernel can hold writes back (<see cref="Faults.WriteHold"/>).</param>
+    public static async Task<NodeCluster> CreateAsync(long lunBytes = 24L << 30, string extent = "128M", bool killTimer = true, bool device = false)
     {
         DemoTools.Need("qemu-img", "setpriv");
         var cluster = new NodeCluster { KillTimer = killTimer };
@@ -38,6 +44,11 @@ sealed class NodeCluster : IAsyncDisposable
             await using (var file = new FileStream(cluster.Lun, FileMode.CreateNew))
             {
                 file.SetLength(lunBytes);
+            }
+            if (device)
+            {
+                cluster.loop = LoopDevice.Attach(cluster.File, 512, writable: true);
+                cluster.Lun = cluster.loop.Path;
             }
             var made = await cluster.SpmAsync(
                 "domain", "create", "--lun", cluster.Lun, "--io-timeout", "1", "--watchdog-timeout", "0", "--extent-size", extent, "--json");
@@ -161,6 +172,7 @@ sealed class NodeCluster : IAsyncDisposable
             await node.Client.DisposeAsync();
         }
         Children.Dispose();
+        loop?.Dispose();
         run.Dispose();
     }
 
@@ -168,7 +180,7 @@ sealed class NodeCluster : IAsyncDisposable
     string Configuration(int hostId)
     {
         var path = run.At($"{hostId}.json");
-        File.WriteAllText(path, JsonSerializer.Serialize(new { RunDirectory = StateOf(hostId), KillTimer }));
+        System.IO.File.WriteAllText(path, JsonSerializer.Serialize(new { RunDirectory = StateOf(hostId), KillTimer }));
         return path;
     }
 }

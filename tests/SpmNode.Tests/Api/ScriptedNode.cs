@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Tests.Api;
 sealed class ScriptedNode : INodeVerbs
 {
     public static readonly VolumeReply Volume = new(
-        "11111111-0000-0000-0000-000000000001", "i", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
+        "11111111-0000-0000-0000-000000000001", "i", null, "leaf", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
 
     public Func<string?> Leader { get; set; } = () => null;
 
@@ -37,6 +37,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
 
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
+
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => throw Refusal.NotFound($"no volume '{reference}'.");
@@ -46,7 +48,7 @@ sealed class ScriptedNode : INodeVerbs
     public Task<JournalReply> JournalAsync() => Task.FromResult(new JournalReply(5, 3, 1024, 2, null, new JournalCommitReply(5, 17, true), [], 0, [], []));
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
-        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd"));
+        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd", []));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);
 

@@ -1,15 +1,18 @@
 using System.Diagnostics.Metrics;
 using OvirtSpm.Leases;
+using OvirtSpm.Monitor;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Activation.Nbd;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Guests;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Activation;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Tests.Guests;
 
@@ -27,6 +30,7 @@ sealed class TestHost : IVolumeServer, IClusterTransport
         Activator = new VolumeActivator(
             domain, Membership, Maps, this, _ => new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.Later)), "/run", TimeSpan.FromSeconds(20), clock,
             new ExportMetrics(new Meter("test")), Log.Add);
+        Machine = identity.MapOwner;
         Growth = new VolumeGrowth(domain.Uuid, Membership, () => Activator, this, () => new LeaderRoute.There(1, "spm", "http://spm"), GrowthPolicy.Default);
     }
 
@@ -34,6 +38,7 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     public PoolDomain Domain { get; }
     public Membership Membership { get; }
     public ActivationMaps Maps { get; }
+    public MapOwner Machine { get; }
     public VolumeActivator Activator { get; }
     public VolumeGrowth Growth { get; }
     public List<string> Log { get; } = [];
@@ -44,10 +49,9 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     {
         var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId);
         var join = host.Membership.JoinAsync(CancellationToken.None);
-        while (!join.IsCompleted)
+        while (await Task.WhenAny(join, Task.Delay(5)) != join)
         {
             host.Pass(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
         }
         await join;
         return host;
@@ -55,7 +59,16 @@ sealed class TestHost : IVolumeServer, IClusterTransport
 
     public void Pass(TimeSpan time) => clock.Pass(time);
 
-    public IServedVolume Serve(string socketPath, INbdExport export) => new Served(socketPath);
+    /// <summary>What ending a server waits for.</summary>
+    public Task ServerEnds { get; set; } = Task.CompletedTask;
+
+    public IServedVolume Serve(string socketPath, INbdExport export) => new Served(socketPath, this);
+
+    /// <summary>The same host id, membership and volumes as a node of its own that is running.</summary>
+    public HostNode Node() => new(
+        Domain, Membership, Maps, Activator,
+        new GuestService(_ => throw new IOException("no monitors here"), _ => null, Growth, OvirtSpm.Volumes.Sizes.GrowthPolicy.Default, clock, new MonitorInstruments(new Meter("test"))),
+        new MarkingImager(Lun), clock, new TestChoice(), new PoolCounters(), Log.Add);
 
     public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop)
     {
@@ -63,10 +76,10 @@ sealed class TestHost : IVolumeServer, IClusterTransport
         return Task.FromResult(Spm(volume, request));
     }
 
-    sealed class Served(string path) : IServedVolume
+    sealed class Served(string path, TestHost host) : IServedVolume
     {
         public string SocketPath => path;
 
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        public ValueTask DisposeAsync() => new(host.ServerEnds);
     }
 }

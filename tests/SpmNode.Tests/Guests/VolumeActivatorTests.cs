@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -119,6 +120,74 @@ public sealed class VolumeActivatorTests
         Assert.Contains("confirmed dead", Assert.Single(host.Log), StringComparison.Ordinal);
     }
 
+    /// R11: one after the other the second would be written on for as long as the first one's server takes to end.
+    [Fact]
+    public async Task All_that_is_not_marked_any_more_is_closed_before_anything_is_waited_for()
+    {
+        var host = await ServingAsync(3);
+        await ClearMapAsync(host);
+        var ends = new TaskCompletionSource();
+        host.ServerEnds = ends.Task;
+        var dropping = host.Activator.DropUnmarkedAsync();
+        Assert.Equal([true, true, true], host.Activator.Active.Select(active => active.Export.IsClosed));
+        Assert.False(dropping.IsCompleted);
+        ends.SetResult();
+        Assert.True(await dropping);
+        Assert.Empty(host.Activator.Active);
+    }
+
+    /// R11: the host id was taken by another machine, which uses the same slot.
+    [Fact]
+    public async Task A_slot_that_is_marked_by_another_machine_is_not_ours_to_serve()
+    {
+        var host = await ServingAsync(1);
+        var slot = host.Activator.Active.Single().Slot;
+        await ClearMapAsync(host);
+        await new ActivationMaps(host.Domain, 2, new MapOwner(Guid.NewGuid(), Guid.NewGuid())).SetAsync(slot, ActivationMode.ReadWrite, 9);
+        Assert.True(await host.Activator.DropUnmarkedAsync());
+        Assert.Empty(host.Activator.Active);
+    }
+
+    /// R11: the storage that kept this host away long enough to be confirmed dead may fail once more when it is back.
+    [Fact]
+    public async Task A_node_asks_again_until_its_map_could_be_read()
+    {
+        var host = await ServingAsync(2);
+        var map = host.Domain.SpmOffset + HostActivations.Place(host.Domain.Layout, 2).OffsetBytes;
+        using var stop = new CancellationTokenSource();
+        var joined = false;
+        var running = host.Node().RunAsync(() => joined = true, stop.Token);
+        await DriveAsync(() => joined);
+        await ClearMapAsync(host);
+        var failures = 0;
+        host.Lun.BeforeRead = offset =>
+        {
+            if (offset == map && failures++ < 5)
+            {
+                throw new IOException("the path is gone");
+            }
+        };
+        var renewal = host.Domain.IdsOffset + 512;
+        host.Lun.BeforeWrite = (_, offset) => offset == renewal ? throw new IOException("the path is gone") : Task.CompletedTask;
+        await DriveAsync(() => !host.Membership.IsValid);
+        host.Lun.BeforeWrite = null;
+        await DriveAsync(() => host.Activator.Active.Count == 0);
+        Assert.True(failures > 5);
+        await stop.CancelAsync();
+        await DriveAsync(() => running.IsCompleted);
+        await running;
+
+        async Task DriveAsync(Func<bool> done)
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            while (!done())
+            {
+                host.Pass(TimeSpan.FromMilliseconds(50));
+                await Task.Delay(1, limit.Token);
+            }
+        }
+    }
+
     /// R10: the crash came between writing the entry and looking at the others' maps.
     [Fact]
     public async Task An_entry_that_was_never_checked_is_not_served_beside_another_writer()
@@ -151,6 +220,29 @@ public sealed class VolumeActivatorTests
         Assert.Empty(after.Activator.Active);
         Assert.Single(await after.Maps.AdoptAsync(after.Membership.Generation));
         Assert.True((await after.Maps.ReadOwnAsync()).IsIdle);
+    }
+
+    static async Task<TestHost> ServingAsync(int volumes)
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var host = await TestHost.JoinAsync(term.Lun.OpenAgain(), 2);
+        for (var made = 0; made < volumes; made++)
+        {
+            await host.Activator.ActivateAsync($"{await term.CreateAsync()}", readOnly: false);
+        }
+        return host;
+    }
+
+    /// What confirm-dead writes.
+    static async Task ClearMapAsync(TestHost host)
+    {
+        var own = await host.Maps.ReadOwnAsync();
+        for (var part = 0; part < own.Parts.Count; part++)
+        {
+            var write = own.Clear(part, TestDomain.ThisMachine with { MachineId = Guid.NewGuid() }, 1);
+            await host.Domain.Spm.WriteAsync(write.Sector.OffsetBytes, write.Sector.Bytes);
+            own = write.Next;
+        }
     }
 
     static async Task<(MemoryLun Lun, string Volume)> VolumeAsync()

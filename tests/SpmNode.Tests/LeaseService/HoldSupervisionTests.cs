@@ -15,6 +15,18 @@ public class HoldSupervisionTests
         Assert.Equal("", run.Command.Done);
     }
 
+    /// R8: whoever goes on after this gives the lease back.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5.5)]
+    public async Task Of_a_command_whose_end_cannot_be_known_nobody_is_told_that_it_ended(double passed)
+    {
+        var run = new Run();
+        await run.PassAsync(passed);
+        run.Command.Ended.SetException(new IOException("the lock cannot be tried"));
+        await Assert.ThrowsAsync<IOException>(() => run.Ended);
+    }
+
     [Fact]
     public async Task Without_renewals_it_is_asked_at_three_T_and_killed_at_one()
     {

@@ -71,7 +71,7 @@ public class LeaseCreationTests
         {
             Assert.Equal(RefusalCode.Damaged, (await Assert.ThrowsAsync<Refusal>(() => creation.CreateAsync("vm-1"))).Code);
         }
-        Assert.Equal(exists ? ["vm-1"] : [], await creation.RebuildAsync());
+        Assert.Equal(exists ? ["vm-1"] : [], (await creation.RebuildAsync()).Names);
         Assert.Equal(exists ? ["free"] : [], (await new LeaseDirectory(domain).ListAsync()).Select(lease => lease.State));
     }
 
@@ -85,7 +85,7 @@ public class LeaseCreationTests
         var index = await BytesAsync(domain, XleasesLayout.IndexOffsetBytes);
         await domain.ExternalLeases.WriteAsync(XleasesLayout.IndexOffsetBytes, new byte[XleasesLayout.IndexBytes]);
         Assert.Contains("rebuild-index", (await Assert.ThrowsAsync<Refusal>(() => new LeaseDirectory(domain).FindAsync("a"))).Message);
-        Assert.Equal(["a", "b"], await creation.RebuildAsync());
+        Assert.Equal(["a", "b"], (await creation.RebuildAsync()).Names);
         Assert.Equal(index[512..], (await BytesAsync(domain, XleasesLayout.IndexOffsetBytes))[512..]);
     }
 
@@ -109,10 +109,36 @@ public class LeaseCreationTests
         sector[168] ^= 1;
         await domain.ExternalLeases.WriteAsync(3L << 20, sector);
         Assert.Equal("damaged", Assert.Single(await new LeaseDirectory(domain).ListAsync()).State);
-        Assert.Equal(["a"], await creation.RebuildAsync());
+        Assert.Equal(["a"], (await creation.RebuildAsync()).Names);
         await domain.ExternalLeases.WriteAsync(XleasesLayout.IndexOffsetBytes, new byte[XleasesLayout.IndexBytes]);
         Assert.Contains("cannot be believed", (await Assert.ThrowsAsync<Refusal>(creation.RebuildAsync)).Message);
         Assert.Equal(XleasesError.Empty, (await LeaseIndexStore.ReadAsync(domain)).Error);
+    }
+
+    /// Another program may name its leases as it likes; one name that cannot stand in the index kept all the others from being found.
+    [Theory]
+    [InlineData("two words")]
+    [InlineData("bell\a")]
+    [InlineData("größe")]
+    public async Task A_name_that_cannot_stand_in_the_index_is_told_and_keeps_its_place_and_the_rest_is_found(string odd)
+    {
+        var (domain, creation) = await OpenAsync();
+        await creation.CreateAsync("a");
+        await ResourceFormat.InitialiseAsync(domain.ExternalLeases, 4L << 20, domain.Geometry, domain.Lockspace, odd);
+        await ResourceFormat.InitialiseAsync(domain.ExternalLeases, 5L << 20, domain.Geometry, domain.Lockspace, "b");
+        await domain.ExternalLeases.WriteAsync(XleasesLayout.IndexOffsetBytes, new byte[XleasesLayout.IndexBytes]);
+        var lease = await BytesAsync(domain, 4L << 20);
+
+        var rebuilt = await creation.RebuildAsync();
+        Assert.Equal(["a", "b"], rebuilt.Names);
+        Assert.Contains($"at {4L << 20}", Assert.Single(rebuilt.Unnamed).Message, StringComparison.Ordinal);
+        Assert.Equal(6L << 20, (await creation.CreateAsync("c")).OffsetBytes);
+        Assert.Equal(lease, await BytesAsync(domain, 4L << 20));
+        Assert.Equal(5L << 20, await new LeaseDirectory(domain).FindAsync("b"));
+        // It stays so, also when its sector cannot be read any more.
+        lease[168] ^= 1;
+        await domain.ExternalLeases.WriteAsync(4L << 20, lease.AsMemory(0, 512).ToArray());
+        Assert.Equal(["a", "b", "c"], (await creation.RebuildAsync()).Names);
     }
 
     [Theory]

@@ -18,16 +18,42 @@ public sealed class TermGuardTests
         var guard = Guard();
         Renew(guard, 5);
         Assert.Empty(recorder.Calls);
-        guard.Begin(Fence(), TimeSpan.FromSeconds(10));
+        guard.Begin(Fence(), () => TimeSpan.FromSeconds(10));
         Renew(guard, 12);
         Assert.Equal(["kill at 10", "feed until 10", "kill at 12", "feed until 12"], recorder.Calls);
+    }
+
+    /// Between reading the deadline and arming with it: the renewal finds no term yet, and the term would be armed with a deadline that is over sooner.
+    [Fact]
+    public async Task A_renewal_while_a_term_begins_is_what_counts()
+    {
+        var guard = Guard();
+        Task renewing = Task.CompletedTask;
+        guard.Begin(Fence(), () =>
+        {
+            renewing = Task.Run(() => Renew(guard, 12));
+            // Only a renewal that does not wait for the term comes to its end here.
+            renewing.Wait(TimeSpan.FromMilliseconds(200), TestContext.Current.CancellationToken);
+            return TimeSpan.FromSeconds(10);
+        });
+        await renewing;
+        Assert.Equal(["kill at 10", "feed until 10", "kill at 12", "feed until 12"], recorder.Calls);
+    }
+
+    [Fact]
+    public void A_term_whose_host_id_is_lost_does_not_begin_and_arms_nothing()
+    {
+        var guard = Guard();
+        Assert.Contains("lost", guard.Begin(Fence(), () => null), StringComparison.Ordinal);
+        Renew(guard, 12);
+        Assert.Empty(recorder.Calls);
     }
 
     [Fact]
     public async Task Disarmed_when_the_fence_is_closed_and_every_write_has_returned_and_not_for_a_read_that_hangs()
     {
         var (guard, fence, writes) = (Guard(), Fence(), new TaskCompletionSource());
-        guard.Begin(fence, TimeSpan.FromSeconds(10));
+        guard.Begin(fence, () => TimeSpan.FromSeconds(10));
         using var inside = fence.Enter();
         recorder.Calls.Clear();
         var ending = guard.EndAsync(fence, () => writes.Task);
@@ -73,8 +99,8 @@ public sealed class TermGuardTests
     public async Task A_term_that_ended_does_not_disarm_the_one_that_has_begun_since()
     {
         var (guard, first, second) = (Guard(), Fence(), Fence());
-        guard.Begin(first, TimeSpan.FromSeconds(10));
-        guard.Begin(second, TimeSpan.FromSeconds(10));
+        guard.Begin(first, () => TimeSpan.FromSeconds(10));
+        guard.Begin(second, () => TimeSpan.FromSeconds(10));
         recorder.Calls.Clear();
         await guard.EndAsync(first, () => Task.CompletedTask);
         Assert.Empty(recorder.Calls);
@@ -87,7 +113,7 @@ public sealed class TermGuardTests
     public void A_writer_that_is_stuck_for_as_long_as_a_lease_lasts_objects_to_renewals_until_it_moves()
     {
         var (guard, fence) = (Guard(), Fence());
-        guard.Begin(fence, TimeSpan.FromSeconds(10));
+        guard.Begin(fence, () => TimeSpan.FromSeconds(10));
         clock.Pass(TimeSpan.FromMinutes(1));
         Assert.Null(guard.Objection());
         using (fence.Enter())

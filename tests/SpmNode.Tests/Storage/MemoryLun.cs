@@ -46,6 +46,9 @@ sealed class MemoryLun : ILun
     /// <summary>Called with the lane and the offset before a write takes effect; its task is waited for.</summary>
     public Func<string, long, Task>? BeforeWrite { get; set; }
 
+    /// <summary>Called with the offset before a read; what it throws is what the read fails with.</summary>
+    public Action<long>? BeforeRead { get; set; }
+
     public ILeaseArea Window(long offsetBytes, long lengthBytes) => new Area(this, offsetBytes, lengthBytes, "window");
 
     public bool TryLock(long offsetBytes, long lengthBytes)
@@ -136,6 +139,7 @@ sealed class MemoryLun : ILun
         {
             Check(offset, buffer.Length);
             lun.RefuseDead();
+            lun.BeforeRead?.Invoke(start + offset);
             lun.disk.Read(start + offset, buffer.Span);
             return default;
         }

@@ -1,6 +1,7 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
@@ -46,9 +47,9 @@ static class TestDomain
 }
 
 /// <summary>Deterministic, and different at every pick.</summary>
-sealed class TestChoice : IChoice
+sealed class TestChoice(ulong seed = 42) : IChoice
 {
-    ulong state = 42;
+    ulong state = seed;
 
     public int Pick(int count, string what)
     {
@@ -66,8 +67,9 @@ sealed class TestTerm
         imager = new MarkingImager(lun);
         (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
         Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
+        Work = new ImageWork(term, maps, () => 1, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
-            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(), TimeProvider.System, "test");
+            term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
         Recovery = new OperationRecovery(
             term, [new CreateRule(term, Removal), new RemoveRule(term, Removal), new ExtendRawRule(term, maps, Extension)], TimeProvider.System, Notes.Add);
@@ -90,6 +92,7 @@ sealed class TestTerm
     public PoolCounters Counters { get; }
     public ActivationMaps Maps { get; }
     public VolumeRemoval Removal { get; }
+    public ImageWork Work { get; }
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public OperationRecovery Recovery { get; }
@@ -135,7 +138,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
 {
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
-    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite)
+    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
     {
         if (!mayWrite())
         {

@@ -13,6 +13,9 @@ enum FaultKind
 
     /// <summary>SIGSTOP and SIGCONT many times, a fraction of a second each.</summary>
     Stutter,
+
+    /// <summary>Its writes are held back in the kernel, and let go a while after somebody else has become SPM: they land late.</summary>
+    HoldWrites,
 }
 
 /// <param name="At">From the start of the run.</param>
@@ -23,11 +26,19 @@ sealed record Fault(TimeSpan At, FaultKind Kind, bool Leader, int Index, TimeSpa
 /// <summary>What goes wrong and when: one seed, one plan. What comes of it depends on the machine.</summary>
 static class FaultPlan
 {
-    public static IReadOnlyList<Fault> Make(int seed, int nodes, TimeSpan duration)
+    /// <param name="canHold">This machine can hold writes back.</param>
+    public static IReadOnlyList<Fault> Make(int seed, int nodes, TimeSpan duration, bool canHold)
     {
         var random = new Random(seed);
-        // The first one hits the SPM for certain: whatever the machine makes of the rest, the role moves.
+        // The first ones hit the SPM for certain: whatever the machine makes of the rest, the role moves, and writes land late.
         var plan = new List<Fault> { new(TimeSpan.FromSeconds(1), FaultKind.Kill, true, 0, TimeSpan.FromSeconds(3)) };
+        if (canHold)
+        {
+            for (var at = TimeSpan.FromSeconds(3); at < duration; at += TimeSpan.FromSeconds(30))
+            {
+                plan.Add(new(at, FaultKind.HoldWrites, true, 0, TimeSpan.FromMilliseconds(random.Next(100, 3000))));
+            }
+        }
         for (var at = TimeSpan.FromSeconds(4); at < duration; at += TimeSpan.FromMilliseconds(random.Next(800, 6000)))
         {
             plan.Add(One(at));

@@ -15,8 +15,9 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
     {
         DemoTools.NeedRoot();
         DemoTools.Need("lvm");
-        await using var cluster = await NodeCluster.CreateAsync(extent: "8M");
-        SupervisedNode[] nodes = [.. Enumerable.Range(1, nodeCount).Select(id => new SupervisedNode(cluster, id))];
+        await using var cluster = await NodeCluster.CreateAsync(extent: "8M", device: true);
+        using var holds = new HoldList(cluster.Lun, nodeCount);
+        SupervisedNode[] nodes = [.. Enumerable.Range(1, nodeCount).Select(id => new SupervisedNode(cluster, id, holds.Of(id)))];
         await Task.WhenAll(nodes.Select(node => node.StartAsync()));
         await NodeCluster.WaitAsync(Recovery, "an SPM leads", async () => await LeaderAsync(nodes) is not null);
 
@@ -30,7 +31,7 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
         var supervising = Task.WhenAll(nodes.Select(node => node.SuperviseAsync(stopRest.Token)));
         try
         {
-            await DisturbAsync(nodes);
+            await DisturbAsync(nodes, holds.CanHold ? observer : null);
             var before = ledger.Acknowledged;
             await NodeCluster.WaitAsync(Recovery, "every node is up, and clients are answered again", async () =>
                 ledger.Acknowledged > before + 20 && (await Task.WhenAll(nodes.Select(IsUpAsync))).All(up => up));
@@ -56,11 +57,12 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
         Assert.True(ledger.Epochs.Count > 1, "the role never moved: the faults hit nobody");
     }
 
-    async Task DisturbAsync(SupervisedNode[] nodes)
+    /// <param name="observer">Says when to hold writes; null when this machine cannot.</param>
+    async Task DisturbAsync(SupervisedNode[] nodes, MetadataObserver? observer)
     {
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var acting = new List<Task>();
-        foreach (var fault in FaultPlan.Make(seed, nodeCount, duration))
+        foreach (var fault in FaultPlan.Make(seed, nodeCount, duration, canHold: observer is not null))
         {
             if (fault.At - clock.Elapsed is { Ticks: > 0 } rest)
             {
@@ -77,10 +79,39 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
                 FaultKind.Kill => target.KillAsync(fault.For),
                 FaultKind.Terminate => target.TerminateAsync(fault.For),
                 FaultKind.Freeze => target.FreezeAsync(fault.For),
+                FaultKind.HoldWrites => HoldWritesOfLeaderAsync(nodes, observer!, fault.For),
                 _ => target.StutterAsync(fault.For),
             });
         }
         await Task.WhenAll(acting);
+    }
+
+    static async Task HoldWritesOfLeaderAsync(SupervisedNode[] nodes, MetadataObserver observer, TimeSpan longer)
+    {
+        SupervisedNode? target = null;
+        await NodeCluster.WaitAsync(Recovery, "an SPM says so", async () => (target = await LeaderAsync(nodes)) is not null);
+        await target!.HoldWritesAsync(() => HalfWayAsync(observer), () => ReplacedAsync(nodes, target), longer);
+    }
+
+    static async Task HalfWayAsync(MetadataObserver observer)
+    {
+        for (var clock = System.Diagnostics.Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(3) && !observer.IsBetweenHeaders;)
+        {
+            await Task.Delay(5);
+        }
+    }
+
+    /// <summary>Somebody else leads, or the time in which that happens is over: other faults hit the others meanwhile.</summary>
+    static async Task ReplacedAsync(SupervisedNode[] nodes, SupervisedNode former)
+    {
+        for (var clock = System.Diagnostics.Stopwatch.StartNew(); clock.Elapsed < 2 * NodeCluster.FailoverBound;)
+        {
+            if (await LeaderAsync(nodes) is { } leader && leader != former)
+            {
+                return;
+            }
+            await Task.Delay(100);
+        }
     }
 
     static async Task<SupervisedNode?> LeaderAsync(SupervisedNode[] nodes)
@@ -108,7 +139,7 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
     /// <summary>An independent reader agrees with what was acknowledged.</summary>
     void CheckWithLvm(NodeCluster cluster)
     {
-        using var lvm = LvmTool.Attach(cluster.Lun);
+        using var lvm = LvmTool.Attach(cluster.File);
         lvm.MustRun("vgck", cluster.Domain);
         var sizes = lvm.Report("lvs", "lv", "-o", "lv_name,lv_size", cluster.Domain)
             .ToDictionary(row => row.GetProperty("lv_name").GetString()!, row => long.Parse(row.GetProperty("lv_size").GetString()!));
@@ -128,6 +159,8 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
         report($"seed {seed}, {nodeCount} nodes, {duration.TotalSeconds:0} s: faults {string.Join(", ", faults.Select(pair => $"{pair.Key} {pair.Value}"))}; "
             + $"{nodes.Sum(node => node.Starts)} starts, {nodes.Sum(node => node.OwnDeaths)} deaths of their own");
         report($"{ledger.Acknowledged} acknowledged over {ledger.Epochs.Count} epochs, longest silence {ledger.LongestSilence.TotalSeconds:0.0} s; not answered with yes: {string.Join(", ", refused)}");
-        report($"{observer.Readings} readings of the metadata, {observer.LateWrites} late writes seen; violations {ledger.Violations.Count}");
+        var repaired = nodes.Sum(node => node.Log.Split("a stale write of a former SPM").Length - 1);
+        report($"{observer.Readings} readings of the metadata, {observer.LateWrites} late writes seen, {repaired} repaired and counted, "
+            + $"the longest unrepaired for {observer.LongestUnrepaired.TotalMilliseconds:0} ms; violations {ledger.Violations.Count}");
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node;
@@ -10,12 +11,19 @@ sealed class MetadataObserver(string lunPath, Ledger ledger)
 {
     readonly ILun lun = NodeComposition.OpenLun(lunPath, readOnly: true);
     readonly Dictionary<long, MetadataVersion> copies = [];
+    readonly Dictionary<long, Stopwatch> stale = [];
     VolumeGroup? newest;
+
+    /// <summary>The last reading found the first header ahead of the second: a commit is half-way.</summary>
+    public bool IsBetweenHeaders { get; private set; }
 
     public int Readings { get; private set; }
 
     /// <summary>A copy that showed an older text than before: a write of a host that stood still, landed late.</summary>
     public int LateWrites { get; private set; }
+
+    /// <summary>How long a copy showed such a text; while nobody leads nobody repairs it.</summary>
+    public TimeSpan LongestUnrepaired { get; private set; }
 
     public async Task RunAsync(CancellationToken stop)
     {
@@ -26,6 +34,10 @@ sealed class MetadataObserver(string lunPath, Ledger ledger)
             await Task.WhenAny(Task.Delay(15, stop));
         }
         await LookAsync();
+        if (stale.Count > 0)
+        {
+            ledger.Violated($"the copies at {string.Join(", ", stale.Keys)} show an old text that nobody has replaced");
+        }
     }
 
     async Task LookAsync()
@@ -37,11 +49,20 @@ sealed class MetadataObserver(string lunPath, Ledger ledger)
             return;
         }
         Readings++;
+        IsBetweenHeaders = read.Copies is [{ Version: { } first }, { Version: { } second }] && first > second;
         foreach (var copy in read.Copies)
         {
             if (copy.Version is { } version)
             {
-                LateWrites += version < copies.GetValueOrDefault(copy.AreaOffsetBytes) ? 1 : 0;
+                if (version < copies.GetValueOrDefault(copy.AreaOffsetBytes))
+                {
+                    LateWrites++;
+                    stale[copy.AreaOffsetBytes] = Stopwatch.StartNew();
+                }
+                else if (version == group.Version && stale.Remove(copy.AreaOffsetBytes, out var since) && since.Elapsed > LongestUnrepaired)
+                {
+                    LongestUnrepaired = since.Elapsed;
+                }
                 copies[copy.AreaOffsetBytes] = version;
             }
         }

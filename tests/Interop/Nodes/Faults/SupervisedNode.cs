@@ -5,7 +5,7 @@ using OvirtSpm.Node.Demo;
 namespace OvirtSpm.Interop.Nodes.Faults;
 
 /// <summary>A node as a supervisor keeps it: whatever ends it, it is started again.</summary>
-sealed class SupervisedNode(NodeCluster cluster, int hostId)
+sealed class SupervisedNode(NodeCluster cluster, int hostId, WriteHold? hold = null)
 {
     const int SigStop = 19, SigCont = 18;
 
@@ -68,6 +68,21 @@ sealed class SupervisedNode(NodeCluster cluster, int hostId)
         Signal(SigStop);
         await Task.Delay(still);
         Signal(SigCont);
+    });
+
+    /// <summary>Holds its writes back until somebody else leads, and a while longer.</summary>
+    /// <param name="between">Completes when one of two headers has landed, or that takes too long: its writes come one at a time meanwhile.</param>
+    /// <param name="replaced">Completes when somebody else leads, or nobody will because of this.</param>
+    /// <remarks>Its kernel timer kills it at the deadline; the write that is out keeps it, and its lock (R7), until it has landed.</remarks>
+    public Task HoldWritesAsync(Func<Task> between, Func<Task> replaced, TimeSpan longer) => ActAsync(async () =>
+    {
+        hold!.Add(process!.Pid);
+        hold.Slow(10);
+        await between();
+        hold.Hold();
+        await replaced();
+        await Task.Delay(longer);
+        hold.LetGo();
     });
 
     public Task StutterAsync(TimeSpan time) => ActAsync(async () =>
