@@ -37,8 +37,11 @@ sealed class PoolVerbs
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
         images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
+        var labels = new ImageLabels(work);
         recovery = new OperationRecovery(
-            term, [new CreateRule(term, removal), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension)], clock, log);
+            term,
+            [new CreateRule(term, removal, labels.ChildLeftAsync), new RemoveRule(term, removal, labels.ChildLeftAsync), new ExtendRawRule(term, maps, extension)],
+            clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
