@@ -73,11 +73,11 @@ static class VolumeVerbs
             }
             return new CreateVolumeRequest(
                 parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, parsed.GetValue(size) is { } given ? Sizes.Parse(given) : 0, parsed.GetValue(format)!,
-                parsed.GetValue(alias), parsed.GetValue(noZero), Request(parsed), below, source);
+                parsed.GetValue(alias), parsed.GetValue(noZero), Request(parsed), Parent: below, Source: source);
         }, async (pool, parsed, asked) =>
         {
             PrintOne(await Named(asked.Request!, () => pool.CreateVolumeAsync(asked)), parsed.GetValue(json));
-        }, size, format, alias, uuid, noZero, request, parent, from);
+        }, size, format, alias, uuid, noZero, parent, from, request);
     }
 
     static Command Extend()

@@ -38,7 +38,12 @@ sealed class PoolVerbs
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
         images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
         recovery = new OperationRecovery(
-            term, [new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension), .. images.Rules], clock, log);
+            term,
+            [
+                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, new ImageLabels(work).ChildLeftAsync),
+                new ExtendRawRule(term, maps, extension), .. images.Rules,
+            ],
+            clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
