@@ -71,11 +71,11 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Leading().DeleteVolumeAsync(reference);
 
-    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly)
+    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false)
     {
-        var active = await node.Activator.ActivateAsync(reference, readOnly);
+        var active = await node.Activator.ActivateAsync(reference, readOnly, exclusive);
         return new ActivateVolumeReply(
-            active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice);
+            active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice, active.IsExclusive);
     }
 
     public async Task<VolumeReply> DeactivateAsync(string reference)
@@ -145,5 +145,5 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     static ActiveVolumeReply Describe(ActiveVolume active) => new(
         active.Volume.ToString(), active.ReadOnly, active.Served.SocketPath, active.Export.AllocatedBytes, active.Export.SizeBytes,
-        active.Export.HeldWrites, 0);
+        active.Export.HeldWrites, 0, active.IsExclusive);
 }

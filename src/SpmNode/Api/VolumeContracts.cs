@@ -39,6 +39,6 @@ public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long Length
 public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
 
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
-public sealed record ActivateVolumeReply(string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice);
+public sealed record ActivateVolumeReply(string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, bool Exclusive = false);
 
 public sealed record ErrorReply(string Error, string Code);

@@ -51,8 +51,8 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => SendAsync<DeleteVolumeReply>(HttpMethod.Delete, Volume(reference));
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
-        SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}");
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
+        SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
 
     public Task<VolumeReply> DeactivateAsync(string reference) => SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/deactivate");
 

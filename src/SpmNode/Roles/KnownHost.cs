@@ -42,5 +42,8 @@ sealed record KnownHost(int Id, HostView View, HostRecord? Record)
     static async Task<KnownHost> OfAsync(Membership membership, HostView view) =>
         new(view.Id, view, membership.RecordOf(view.Id, view.Generation) ?? await membership.ReadRecordAsync(view.Id));
 
-    public override string ToString() => $"'{Name}' (host id {Id})";
+    public override string ToString() => Call(Id, Name);
+
+    /// <summary>A host id by its name where one is known.</summary>
+    public static string Call(int hostId, string? name) => name is null ? $"host id {hostId}" : $"'{name}' (host id {hostId})";
 }

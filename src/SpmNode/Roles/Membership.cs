@@ -59,8 +59,7 @@ sealed class Membership(
         // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
         Keeper ??= new LeaseKeeper(
             domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, Guard) { Objection = Guard.Objection };
-        SpmLease ??= new ResourceLease(
-            domain.Leases, domain.SpmLeaseOffset, domain.Geometry, domain.Lockspace, PoolDomain.SpmResource, Keeper, bootClock, choice);
+        SpmLease ??= LeaseAt(domain.Leases, domain.SpmLeaseOffset, PoolDomain.SpmResource);
         await AwaitFormerWritesAsync(stop);
         switch (await Keeper.JoinAsync(stop))
         {
@@ -86,6 +85,10 @@ sealed class Membership(
             throw;
         }
     }
+
+    /// <summary>A named lease to be held under this host id, after the first join.</summary>
+    public ResourceLease LeaseAt(ILeaseArea area, long offsetBytes, string name) =>
+        new(area, offsetBytes, domain.Geometry, domain.Lockspace, name, Keeper!, bootClock, choice);
 
     /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
     public async ValueTask<ConfirmOutcome> ConfirmAsync()

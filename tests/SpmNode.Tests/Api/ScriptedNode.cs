@@ -43,7 +43,7 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd"));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);
