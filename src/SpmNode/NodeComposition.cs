@@ -47,26 +47,10 @@ static class NodeComposition
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
     }
 
-    /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {
         using var lun = OpenLun(path, readOnly: false, sectorSize);
-        var domain = await PoolDomain.OpenAsync(lun);
-        var ports = OfflinePorts();
-        var membership = await OfflineJoin.JoinAsync(domain, ports, new OfflinePatience(ports, stop), stop);
-        using var renewing = new CancellationTokenSource();
-        var renewal = membership.Keeper!.RunAsync(renewing.Token);
-        try
-        {
-            await new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner).AdoptAsync(membership.Generation);
-            return await act(domain, membership);
-        }
-        finally
-        {
-            renewing.Cancel();
-            await renewal;
-            await membership.LeaveAsync();
-        }
+        return await OfflineHost.RunAsync(lun, OfflinePorts(), act, stop);
     }
 
     /// <summary>Takes a named lease without a node.</summary>
@@ -154,9 +138,7 @@ static class NodeComposition
 
     static OfflinePorts OfflinePorts()
     {
-        var state = Directory.CreateTempSubdirectory("spm-").FullName;
-        var machine = MachineId.Read(state);
-        Directory.Delete(state, recursive: true);
+        var machine = MachineId.ReadOrRandom();
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
