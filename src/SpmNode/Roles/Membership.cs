@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using OvirtSpm.Leases;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.OnDisk;
@@ -16,6 +17,7 @@ sealed class Membership(
     readonly HostRecordStore records = new(domain);
     volatile HostRecordPair[] known = [];
     readonly SemaphoreSlim publishing = new(1);
+    readonly ConcurrentDictionary<(ILeaseArea Area, long OffsetBytes, string Name), ResourceLease> leases = [];
     HostWishes wishes;
     bool locked;
 
@@ -87,8 +89,12 @@ sealed class Membership(
     }
 
     /// <summary>A named lease to be held under this host id, after the first join.</summary>
-    public ResourceLease LeaseAt(ILeaseArea area, long offsetBytes, string name) =>
-        new(area, offsetBytes, domain.Geometry, domain.Lockspace, name, Keeper!, bootClock, choice);
+    /// <remarks>
+    /// One object for the life of the process, like the keeper: it knows in which version its vote has said released, and that a grant of that
+    /// version is none, since others may have read it as free.
+    /// </remarks>
+    public ResourceLease LeaseAt(ILeaseArea area, long offsetBytes, string name) => leases.GetOrAdd(
+        (area, offsetBytes, name), at => new(at.Area, at.OffsetBytes, domain.Geometry, domain.Lockspace, at.Name, Keeper!, bootClock, choice));
 
     /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
     public async ValueTask<ConfirmOutcome> ConfirmAsync()

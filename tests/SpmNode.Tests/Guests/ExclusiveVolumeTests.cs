@@ -47,6 +47,23 @@ public sealed class ExclusiveVolumeTests
         await host.Activator.ActivateAsync(volume, readOnly: false, exclusive: true);
     }
 
+    /// A vote that was taken back says released to others for good; whoever does not know it any more could be granted that very version.
+    [Fact]
+    public async Task The_lease_of_a_volume_is_one_object_whatever_became_of_earlier_attempts()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        var offset = SlotGeometry.LeaseOffsetBytes(1);
+        Assert.Same(host.Membership.LeaseAt(host.Domain.Leases, offset, volume), host.Membership.LeaseAt(host.Domain.Leases, offset, volume));
+        Assert.NotSame(host.Membership.LeaseAt(host.Domain.Leases, offset, volume), host.Membership.LeaseAt(host.Domain.Leases, offset, "another"));
+        for (ulong version = 1; version < 4; version++)
+        {
+            var active = await host.Activator.ActivateAsync(volume, readOnly: false, exclusive: true);
+            Assert.Equal(version, (await LeaderAsync(host, active.Slot)).LeaseVersion);
+            await host.Activator.DeactivateAsync(active.Volume);
+        }
+    }
+
     /// From the deadline on the lease may be another host's. T = 1 s: the fence closes 7.5 s after the last renewal.
     [Fact]
     public async Task When_the_host_id_is_not_renewed_its_writes_end_before_the_deadline_and_those_of_others_do_not()
