@@ -29,6 +29,9 @@ sealed class HostNode(
 
     public VolumeActivator Activator => activator;
 
+    /// <summary>What people and programs activate: a volume with everything below it.</summary>
+    public ChainActivator Chains { get; } = new(domain, activator);
+
     public GuestService Guests => guests;
 
     public PoolCounters Counters => counters;
@@ -55,18 +58,19 @@ sealed class HostNode(
     {
         get
         {
-            if (role?.Term is not { } term || !term.Fence.MayWrite())
+            return role?.Term is { } term && term.Fence.MayWrite() ? VerbsOf(term) : null;
+        }
+    }
+
+    PoolVerbs VerbsOf(SpmTerm term)
+    {
+        lock (maps)
+        {
+            if (verbsOfTerm != term)
             {
-                return null;
+                (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters, log), term);
             }
-            lock (maps)
-            {
-                if (verbsOfTerm != term)
-                {
-                    (verbs, verbsOfTerm) = (new PoolVerbs(term, maps, membership, imager, choice, clock, counters), term);
-                }
-                return verbs;
-            }
+            return verbs!;
         }
     }
 
@@ -83,6 +87,7 @@ sealed class HostNode(
         }
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
+        await Chains.RestoredAsync();
         var first = true;
         while (!stop.IsCancellationRequested)
         {
@@ -175,7 +180,10 @@ sealed class HostNode(
         using var renewing = new CancellationTokenSource();
         var lost = membership.Keeper!.RunAsync(renewing.Token);
         var succession = Peers is { } peers ? new Succession(membership, peers, clock) : null;
-        role = new SpmRole(domain, membership, clock, counters, log, succession, Health);
+        role = new SpmRole(domain, membership, clock, counters, log, succession, Health)
+        {
+            Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
+        };
         await role.RunAsync(lost, stop);
         if (lost.IsCompleted)
         {

@@ -30,6 +30,8 @@ static class NodeComposition
 
     public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0) => Lun.Open(path, readOnly, sectorSize, minimumBytes);
 
+    public static IImageFile OpenImage(string path) => ImageFile.Open(path);
+
     public static DomainCreator Creator(ILun lun) => new(lun, BootClock, Choice, Environment.MachineName);
 
     /// <summary>Reading verbs on a LUN.</summary>

@@ -69,20 +69,17 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Leading().DeleteVolumeAsync(reference);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => Leading().DeleteVolumeAsync(reference, request);
 
-    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false)
-    {
-        var active = await node.Activator.ActivateAsync(reference, readOnly, exclusive);
-        return new ActivateVolumeReply(
-            active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice, active.IsExclusive);
-    }
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)
     {
         var view = await LunReader.ViewAsync(Domain);
         var volume = view.Find(reference);
-        await node.Activator.DeactivateAsync(volume.Uuid, volume.Tags.Slot);
+        await node.Chains.DeactivateAsync(volume.Uuid, volume.Tags.Slot);
         return await LunReader.DescribeAsync(view, reference);
     }
 

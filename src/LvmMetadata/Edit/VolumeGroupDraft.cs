@@ -35,6 +35,12 @@ public sealed class VolumeGroupDraft
 
     public bool HasChanges => changes.Count > 0 || tags != From.Tags;
 
+    /// <summary>Every volume that is not as it was: before (null: new) and after (null: gone), those that are gone first.</summary>
+    public IEnumerable<(LogicalVolume? Before, LogicalVolume? After)> Changes => changes
+        .Select(change => (Before: BeforeOf(change.Key), After: change.Value))
+        .Where(change => change.Before is not null || change.After is not null)
+        .OrderBy(change => change.After is not null);
+
     public long FreeExtents => free.AllocatableExtents;
 
     public ImmutableArray<string> Tags => tags;
@@ -232,6 +238,21 @@ public sealed class VolumeGroupDraft
             Description = description,
             WriterHost = host,
         };
+    }
+
+    private LogicalVolume? BeforeOf(int ordinal)
+    {
+        if (ordinal >= firstNewOrdinal)
+        {
+            return null;
+        }
+        var (low, high) = (0, From.LogicalVolumes.Length - 1);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = From.LogicalVolumes[middle].Text.Ordinal < ordinal ? (middle + 1, high) : (low, middle);
+        }
+        return From.LogicalVolumes[low];
     }
 
     private EditOutcome? Changeable(string name, out LogicalVolume volume)

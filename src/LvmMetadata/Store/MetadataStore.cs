@@ -50,8 +50,10 @@ public sealed class MetadataStore
     /// <summary>The first commit of an epoch: R3, R4, R5, R22. Must precede every <see cref="CommitAsync"/>.</summary>
     /// <param name="known">What this host knows to have been acknowledged, from before this store was opened.</param>
     /// <param name="check">Judges a foreign text: (acknowledged, found) to the objection or null. Default: <see cref="ForeignCheck"/>.</param>
+    /// <param name="journal">R18: asked with the text that is taken over, directly before the first write; what it gives is told of every commit.</param>
     public async ValueTask<TakeOverOutcome> TakeOverAsync(
-        IWriteGuard guard, KnownGroup? known = null, Func<VolumeGroup, VolumeGroup, string?>? check = null)
+        IWriteGuard guard, KnownGroup? known = null, Func<VolumeGroup, VolumeGroup, string?>? check = null,
+        Func<VolumeGroup, ValueTask<TakeOverBasis>>? journal = null)
     {
         using var _ = Enter();
         if (poisonedEpoch is { } poisoned && guard.Epoch <= poisoned)
@@ -76,6 +78,15 @@ public sealed class MetadataStore
                     return new TakeOverOutcome.ForeignRefused(ForeignReason(found, lost));
                 }
             }
+        }
+        if (journal is not null)
+        {
+            var basis = await journal(found);
+            if (basis.Objection is { } against)
+            {
+                return new TakeOverOutcome.NotIssued(against);
+            }
+            writer.Journal = basis.Journal;
         }
         // R3: so that the order of seqnos agrees with the order of epochs, whatever the predecessor still gets written.
         if (TakeOverRules.FirstSeqno(read, guard.Epoch) is not { } seqno)
@@ -217,6 +228,7 @@ public sealed class MetadataStore
 
     private CommitOutcome Note(CommitOutcome outcome, IWriteGuard guard)
     {
+        writer.Journal?.Ended(outcome is CommitOutcome.Committed);
         if (outcome is CommitOutcome.Committed { Group: var group })
         {
             Current = group;

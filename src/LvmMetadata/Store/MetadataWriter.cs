@@ -8,6 +8,9 @@ internal sealed class MetadataWriter
 {
     private Memory<byte> text;
 
+    /// <summary>Null where no journal is kept.</summary>
+    public ICommitJournal? Journal { get; set; }
+
     /// <param name="copies">All used copies; on success each knows its new place.</param>
     /// <param name="isFirst">R4: the first text of an epoch.</param>
     /// <remarks>
@@ -37,6 +40,20 @@ internal sealed class MetadataWriter
             if (await FindForeignAsync(copies) is { } foreign)
             {
                 return new CommitOutcome.ForeignWrite(foreign);
+            }
+            if (Journal is { } journal)
+            {
+                // R6b: what is given away is named in the journal before the texts' flush, which makes both durable.
+                if (journal.Note(next, size, crc, places) is not { } note)
+                {
+                    return new CommitOutcome.NotIssued("the change is too large for one block of the journal: ask for less at once");
+                }
+                if (guard.Issue(() => note.Pv.WriteAsync(note.OffsetBytes, note.Bytes)) is not { } noting)
+                {
+                    return Fenced(issued, "before the journal");
+                }
+                issued = true;
+                await noting;
             }
             for (var i = 0; i < copies.Count; i++)
             {

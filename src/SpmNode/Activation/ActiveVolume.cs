@@ -10,8 +10,9 @@ sealed record ActiveVolume(Guid Volume, int Slot, bool ReadOnly, VolumeExport Ex
 
     /// <summary>The option that opens it in QEMU. A node that is restarted is waited for.</summary>
     public string BlockDevice =>
-        $"driver=nbd,node-name={NodeName},server.type=unix,server.path={Served.SocketPath},export={Volume},reconnect-delay=120{(ReadOnly ? ",read-only=on" : "")}";
+        $"driver=nbd,node-name={NodeName("spm", Volume)},server.type=unix,server.path={Served.SocketPath},export={Volume},reconnect-delay=120{(ReadOnly ? ",read-only=on" : "")}";
 
-    /// <summary>QEMU allows 31 characters.</summary>
-    string NodeName => "spm-" + Volume.ToString("N")[..27];
+    /// <summary>QEMU allows 31 characters, a uuid has 32 digits: written with 64 letters it has 22.</summary>
+    public static string NodeName(string kind, Guid volume) =>
+        $"{kind}-{Convert.ToBase64String(volume.ToByteArray(bigEndian: true)).TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
 }

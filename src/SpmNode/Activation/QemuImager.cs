@@ -1,8 +1,9 @@
-using System.Diagnostics;
-using OvirtSpm.Node.Activation.Nbd;
+using OvirtSpm.Node.Activation.Images;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation;
 
@@ -10,39 +11,36 @@ namespace OvirtSpm.Node.Activation;
 /// <param name="scratch">Where the sockets for qemu-img are, each in a directory of its own.</param>
 sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock) : IVolumeImager
 {
-    const string SocketPrefix = "spm-new-";
+    public const string SocketPrefix = "spm-new-";
 
     /// <summary>R13: no longer without asking the fence.</summary>
     const long ZeroStep = 32L << 20;
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite)
+    public IImageTool Content { get; } = new QemuImageTool(lun, server, pvUuid, scratch, clock);
+
+    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
     {
-        var table = new SegmentTable(segments.Select(Segment), 0, 0);
-        var options = new VolumeExportOptions(volume, table.AllocatedBytes) { HoldLimit = TimeSpan.Zero };
-        var export = new VolumeExport(options, table, lun.SectorSize, new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.PoolFull)), clock);
-        var directory = Path.Combine(scratch, SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var layer = new ImageLayer(volume, VolumeFormat.Cow, segments.Sum(segment => segment.LengthBytes), segments);
+        await using var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, [layer], mayWrite, _ => true);
+        // -u: it would look for the parent under its name, which means nothing on this host.
+        string[] below = parent is null ? [] : ["-u", "-b", parent.Volume, "-F", parent.Format == VolumeFormat.Cow ? "qcow2" : "raw"];
+        using var limit = new CancellationTokenSource(Limit, clock);
         try
         {
-            await using (var served = server.Serve(Path.Combine(directory, "nbd.sock"), new GuardedExport(export, mayWrite)))
-            {
-                await RunAsync(volume, ["create", "-q", "-f", "qcow2", $"nbd+unix:///{volume}?socket={served.SocketPath}", $"{virtualSizeBytes}"]);
-            }
+            await QemuCommand.RunAsync(
+                $"making the image of volume {volume}", ["create", "-q", "-f", "qcow2", .. below, served.UriOf(layer), $"{virtualSizeBytes}"], null, limit.Token);
         }
-        finally
+        catch (OperationCanceledException)
         {
-            // R8, R13: however qemu-img ended, its writes may still be in the kernel. Until they returned the extents stay ours:
-            // the caller clears the activation map when this returns.
-            await export.DeactivateAsync(Timeout.InfiniteTimeSpan);
-            Directory.Delete(directory, recursive: true);
+            throw Refusal.Unavailable($"qemu-img did not make the image of volume {volume} within {Limit.TotalSeconds:0} s. Is the storage slow?");
         }
     }
 
     public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
     {
-        foreach (var segment in segments.Select(Segment))
+        foreach (var segment in segments.Select(segment => ServedLayers.Segment(lun, pvUuid, segment)))
         {
             for (var done = 0L; done < segment.LengthBytes; done += ZeroStep)
             {
@@ -62,42 +60,6 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
         foreach (var directory in Directory.GetDirectories(scratch, SocketPrefix + "*"))
         {
             Directory.Delete(directory, recursive: true);
-        }
-    }
-
-    VolumeSegment Segment(SegmentReply segment) => segment.PvUuid == pvUuid
-        ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
-        : throw Refusal.Conflict($"the new volume lies on device {segment.PvUuid}, which this node does not have open.");
-
-    static async Task RunAsync(string volume, string[] arguments)
-    {
-        using var process = Start(arguments);
-        var complaint = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(Limit);
-        try
-        {
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill();
-            throw Refusal.Unavailable($"qemu-img did not make the image of volume {volume} within {Limit.TotalSeconds:0} s. Is the storage slow?");
-        }
-        if (process.ExitCode != 0)
-        {
-            throw Refusal.Unavailable($"qemu-img could not make the image of volume {volume}: {(await complaint).Trim()}");
-        }
-    }
-
-    static Process Start(string[] arguments)
-    {
-        try
-        {
-            return Process.Start(new ProcessStartInfo("qemu-img", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            throw Refusal.Unavailable("qemu-img is not installed; it makes the qcow2 images of thin volumes. Install qemu-utils, or create raw volumes.");
         }
     }
 }

@@ -124,7 +124,8 @@ sealed partial class VolumeActivator(
                 // R12: without a host id nothing new is activated; what is active goes on.
                 throw Refusal.Unavailable("this node does not hold its host id now, so it activates nothing. See 'spm status'.");
             }
-            var volume = Usable((await LunReader.ViewAsync(domain)).Find(reference));
+            var before = await LunReader.ViewAsync(domain);
+            var volume = Usable(before, before.Find(reference), readOnly);
             if (active.TryGetValue(volume.Uuid, out var there))
             {
                 if (there.Export.IsClosed)
@@ -157,12 +158,17 @@ sealed partial class VolumeActivator(
         {
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
             var view = await LunReader.ViewAsync(domain);
-            var now = Usable(view.Find(volume.Name));
+            var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
             {
                 throw Refusal.Conflict($"volume {volume.Name} moved to another slot while it was being activated; try again.");
             }
-            if (!readOnly && (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId) is [var other, ..])
+            var others = (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId);
+            if (others.Where(other => other.Use == SlotUse.Working).ToList() is [var worker, ..])
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is being worked on by host id {worker.Host}, the SPM; ask again when that is done.");
+            }
+            if (!readOnly && others is [var other, ..])
             {
                 var name = KnownHost.Call(other.Host, (await membership.ReadRecordAsync(other.Host))?.Name);
                 throw Refusal.Conflict(other.Use == SlotUse.Unreadable
@@ -351,7 +357,19 @@ sealed partial class VolumeActivator(
         return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, export, served, lease);
     }
 
-    static VolumeInfo Usable(VolumeInfo volume) => volume.IsUsable
-        ? volume
-        : throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+    static VolumeInfo Usable(DomainView view, VolumeInfo volume, bool readOnly)
+    {
+        if (!volume.IsUsable)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
+        if (!readOnly && volume.Slot!.Role == VolumeRole.Shared)
+        {
+            throw Refusal.Conflict($"volume {volume.Name} is a template, read-only for everybody. 'spm volume create --parent {volume.Name}' makes a disk of it.");
+        }
+        // Its children read through it: what is written to it now would appear in each of them.
+        return !readOnly && ImageChain.ChildrenOf(volume.Uuid, view.Volumes) is [var child, ..]
+            ? throw Refusal.Conflict($"volume {volume.Name} is the parent of {child.Name}, which would see every write; activate that one.")
+            : volume;
+    }
 }

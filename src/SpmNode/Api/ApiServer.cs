@@ -60,8 +60,10 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
         app.MapPost("/v1/volumes/{reference}/extend", (string reference, ExtendVolumeRequest request, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), request.HostId is null ? reference : null));
-        app.MapDelete("/v1/volumes/{reference}", (string reference, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference)));
+        app.MapPost("/v1/volumes/{reference}/changes", (string reference, VolumeChange change, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
+        app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request)));
     }
 
     static void MapLocal(WebApplication app, INodeVerbs node)

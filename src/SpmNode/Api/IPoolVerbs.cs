@@ -13,5 +13,8 @@ interface IPoolVerbs : IAsyncDisposable
 
     Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request);
 
-    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference);
+    /// <param name="request">R24: the id of this request; null for none.</param>
+    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null);
+
+    Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 }

@@ -1,9 +1,13 @@
+using System.Text.Json.Serialization;
+
 namespace OvirtSpm.Node.Api;
 
 /// <summary>One volume as people and programs see it. Sizes are bytes.</summary>
 public sealed record VolumeReply(
     string Volume,
     string Image,
+    string? Parent,
+    string Role,
     string? Alias,
     string Format,
     string Allocation,
@@ -19,14 +23,20 @@ public sealed record VolumeReply(
 /// <param name="VirtualSizeBytes">What the guest will see; 1 byte to 8192 GiB, rounded up to 4 KiB.</param>
 /// <param name="Format"><c>cow</c> (thin qcow2) or <c>raw</c> (preallocated).</param>
 /// <param name="NoZero">Raw only: do not zero the extents first; whatever they held before becomes readable.</param>
+/// <param name="Request">R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</param>
+/// <param name="Parent">Cow only: begin as what this volume reads as, and keep only what differs. A volume that is no template becomes
+/// read-only by it; with a size of 0 the parent's is taken.</param>
+/// <param name="Source">Begin with a copy of what this volume reads as, its whole chain; with a size of 0 its own is taken.</param>
 public sealed record CreateVolumeRequest(
-    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero);
+    string Volume, string? Image, long VirtualSizeBytes, string Format, string? Alias, bool NoZero, string? Request = null, string? Parent = null,
+    string? Source = null);
 
 /// <summary>Ask that a volume be at least this large. Absolute, so that asking twice extends once.</summary>
 /// <param name="SizeBytes">Cow: the allocation. Raw: capacity and allocation.</param>
 /// <param name="HostId">The host that has the volume active and asks for itself; null when a person asks.</param>
 /// <param name="Epoch">The highest epoch the asking host has seen; a leader below it is no leader.</param>
-public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch);
+/// <param name="Request">As in <see cref="CreateVolumeRequest"/>.</param>
+public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null);
 
 /// <summary>The answer that a host loads without reading metadata (R12).</summary>
 /// <param name="Segments">All segments of the volume in order.</param>
@@ -36,9 +46,36 @@ public sealed record ExtendVolumeReply(
 /// <summary>A run of extents: where on which physical volume, bytes.</summary>
 public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long LengthBytes);
 
+/// <summary>Ask for a change of a volume that no guest uses. Asking twice changes once.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "change")]
+[JsonDerivedType(typeof(Reduce), "reduce")]
+[JsonDerivedType(typeof(Resize), "resize")]
+[JsonDerivedType(typeof(Share), "share")]
+[JsonDerivedType(typeof(Describe), "describe")]
+[JsonDerivedType(typeof(Merge), "merge")]
+public abstract record VolumeChange
+{
+    /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
+    public sealed record Reduce : VolumeChange;
+
+    /// <summary>Make the disk of a cow volume larger.</summary>
+    public sealed record Resize(long VirtualSizeBytes) : VolumeChange;
+
+    /// <summary>Make it a template, read-only for everybody.</summary>
+    public sealed record Share : VolumeChange;
+
+    /// <summary>Give it another name for people.</summary>
+    public sealed record Describe(string Alias) : VolumeChange;
+
+    /// <summary>Write it into its parent and delete it; the answer is the parent.</summary>
+    public sealed record Merge : VolumeChange;
+}
+
 public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
 
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
-public sealed record ActivateVolumeReply(string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, bool Exclusive = false);
+/// <param name="Chain">For a volume with a parent: every -blockdev option that opens the disk, the base first; the last one is the disk.</param>
+public sealed record ActivateVolumeReply(
+    string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, IReadOnlyList<string> Chain, bool Exclusive = false);
 
 public sealed record ErrorReply(string Error, string Code);

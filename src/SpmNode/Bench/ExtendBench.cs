@@ -6,6 +6,8 @@ using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
+using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Bench;
 
@@ -13,18 +15,22 @@ namespace OvirtSpm.Node.Bench;
 /// <remarks>
 /// A bare group on a sparse file: 4 MiB extents, two metadata areas of 128 MiB, volumes with oVirt's three tags. Every extend is one
 /// durable commit with all flushes, or its share of one. Neither side takes a lease here: this measures the metadata, and on our side
-/// the two sectors an SPM reads again in each commit.
+/// the two sectors an SPM reads again in each commit and the journal, which lies on the last mebibytes of the file, where no data is.
 /// </remarks>
 static class ExtendBench
 {
     const long ExtentBytes = 4L << 20;
     const int Requesters = 64, SingleRequests = 300, PeerCalls = 30;
+    const long JournalBytes = 8L * JournalGeometry.SegmentBytes;
+
+    static readonly Guid Life = new(1, 2, 3, new byte[8]);
+    static long asked;
 
     public static async Task<ExtendBenchResult> RunAsync(int lvs, int requests, string directory, Action<string> progress)
     {
         var ours = await CreateAsync(Path.Combine(directory, "ours"), lvs, requests);
         using var lun = ours.Lun;
-        var worker = new PoolWorker(ours.Store, ours.Fence, TimeProvider.System, new PoolCounters());
+        var worker = new PoolWorker(ours.Store, ours.Fence, TimeProvider.System, new PoolCounters(), journal: ours.Journal);
         var writing = worker.RunAsync();
         await ExtendManyAsync(worker, ours.Names, Math.Min(requests, 200), Requesters); // the JIT's share is not the writer's
         progress("one requester");
@@ -43,7 +49,7 @@ static class ExtendBench
             Math.Round(perSecond / peerPerSecond, 1));
     }
 
-    static async Task<(ILun Lun, MetadataStore Store, PoolFence Fence, string[] Names)> CreateAsync(string path, int lvs, int growth)
+    static async Task<(ILun Lun, MetadataStore Store, PoolFence Fence, OperationJournal Journal, string[] Names)> CreateAsync(string path, int lvs, int growth)
     {
         await using (var file = new FileStream(path, FileMode.Create))
         {
@@ -62,7 +68,10 @@ static class ExtendBench
         var opened = (OpenOutcome.Opened)await MetadataStore.OpenAsync([lun.Metadata], clock, "bench");
         var leases = lun.Window(0, 1 << 20);
         var fence = new PoolFence(1, _ => true, TimeSpan.Zero, TimeProvider.System, () => ReadLikeAConfirmationAsync(leases));
-        var taken = await opened.Store.TakeOverAsync(fence);
+        var place = new JournalPlace(lun.Metadata, lun.SizeBytes - JournalBytes, new JournalGeometry(new Region(0, JournalBytes), lun.SectorSize), Life);
+        OperationJournal? journal = null;
+        var taken = await opened.Store.TakeOverAsync(
+            fence, journal: async found => new TakeOverBasis(journal = new OperationJournal(place, fence.Epoch, await place.ReadAsync(found))));
         var names = new string[lvs];
         var draft = new VolumeGroupDraft(opened.Store.Current);
         for (var i = 0; i < lvs; i++)
@@ -72,7 +81,7 @@ static class ExtendBench
             draft.CreateLinear(names[i], NewUuid(), 1, tags, clock.GetUtcNow(), "bench");
         }
         return taken is TakeOverOutcome.TakenOver && await opened.Store.CommitAsync(draft, fence, "bench") is CommitOutcome.Committed
-            ? (lun, opened.Store, fence, names)
+            ? (lun, opened.Store, fence, journal!, names)
             : throw Refusal.Unavailable($"the {lvs} volumes for the measurement were not made.");
     }
 
@@ -112,7 +121,9 @@ static class ExtendBench
     /// <summary>One extent more than the volume has when the request is applied.</summary>
     static async Task ExtendAsync(PoolWorker worker, string name)
     {
-        var result = await worker.SubmitAsync($"extend {name}", draft => draft.Extend(name, draft.Find(name)!.ExtentCount + 1));
+        var answer = new JournalRecord.Answered(
+            new RequestId(1, Life, (ulong)Interlocked.Increment(ref asked)), OperationKind.Extend, Life, OperationOutcome.Done);
+        var result = await worker.SubmitAsync($"extend {name}", draft => draft.Extend(name, draft.Find(name)!.ExtentCount + 1), answer);
         if (result is not PoolResult.Done)
         {
             throw Refusal.Unavailable($"an extend failed in the measurement: {result}.");
@@ -121,7 +132,7 @@ static class ExtendBench
 
     static async Task<double> MeasurePeerAsync(string path, int lvs)
     {
-        var (lun, _, _, names) = await CreateAsync(path, lvs, PeerCalls);
+        var (lun, _, _, _, names) = await CreateAsync(path, lvs, PeerCalls);
         lun.Dispose();
         using var stock = await StockLvm.AttachAsync(path);
         await stock.ExtendAsync($"bench/{names[0]}"); // its files are then in the page cache

@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Cli;
 /// <summary><c>spm bench …</c>: measured here and now, beside the peer in the same run.</summary>
 static class BenchVerbs
 {
-    public static Command Create() => new("bench", "Measurements, beside stock tools in the same run") { Extend(), LeaseBenchVerb.Create() };
+    public static Command Create() => new("bench", "Measurements, beside stock tools in the same run") { Extend(), ImageBenchVerb.Create(), LeaseBenchVerb.Create() };
 
     static Command Extend()
     {

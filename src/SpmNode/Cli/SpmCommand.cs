@@ -13,6 +13,7 @@ public static class SpmCommand
         {
             DomainVerbs.Create(),
             VolumeVerbs.Create(),
+            ImageVerbs.Create(),
             LeaseVerbs.Create(),
             NodeCommands.CreateNode(),
             NodeCommands.CreateStatus(),

@@ -15,7 +15,7 @@ static class VolumeVerbs
     static readonly Option<bool> wait = CommonOptions.Wait();
     static readonly Argument<string> reference = new("volume") { Description = "uuid, unique prefix of it, or alias" };
 
-    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, delete, activate, deactivate")
+    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, merge, delete, activate, deactivate")
     {
         CreateVolume(),
         Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>
@@ -30,22 +30,52 @@ static class VolumeVerbs
         }),
         Activate(),
         Deactivate(),
+        Change("reduce", "Give back the space behind the last used cluster of a thin volume.", [], _ => new VolumeChange.Reduce(),
+            volume => $"{volume.Volume} has {SizeText.Format(volume.AllocatedBytes)} of at most {SizeText.Format(volume.MaximumBytes)}"),
+        Change("resize", "Make the disk of a thin volume larger.", [newSize], parsed => new VolumeChange.Resize(Sizes.Parse(parsed.GetValue(newSize)!)),
+            volume => $"the disk of {volume.Volume} has {SizeText.Format(volume.VirtualSizeBytes)}"),
+        Change("template", "Make a volume a template: read-only for everybody, for good.", [], _ => new VolumeChange.Share(),
+            volume => $"{volume.Volume} is a template; 'spm volume create --parent {volume.Volume}' makes a disk of it"),
+        Change("rename", "Give a volume another alias.", [newAlias], parsed => new VolumeChange.Describe(parsed.GetValue(newAlias)!),
+            volume => $"{volume.Volume} is called '{volume.Alias}'"),
+        Change("merge", "Write a volume into its parent and delete it.", [], _ => new VolumeChange.Merge(),
+            volume => $"{volume.Volume} has it now"),
     };
+
+    static readonly Argument<string> newSize = new("size") { Description = "virtual size, e.g. 20G" };
+    static readonly Argument<string> newAlias = new("alias") { Description = "a name for people" };
+
+    static Command Change(string name, string what, Argument[] more, Func<ParseResult, VolumeChange> read, Func<VolumeReply, string> say) =>
+        Verb(name, what, [reference, .. more], writes: true, read, async (pool, parsed, change) =>
+        {
+            var volume = await pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change);
+            Say(parsed, volume, say(volume));
+        });
 
     static Command CreateVolume()
     {
-        var size = new Option<string>("--size") { Description = "virtual size, e.g. 8G (a bare number is bytes)", Required = true };
+        var size = new Option<string>("--size") { Description = "virtual size, e.g. 8G (a bare number is bytes); with --parent or --from theirs is taken" };
         var format = new Option<string>("--format") { Description = "cow: thin qcow2 · raw: preallocated", DefaultValueFactory = _ => "cow" };
         format.AcceptOnlyFromAmong("cow", "raw");
         var alias = new Option<string>("--alias") { Description = "a name for people" };
         var uuid = new Option<string>("--uuid") { Description = "the volume's uuid; asking twice with the same one makes one volume" };
         var noZero = new Option<bool>("--no-zero") { Description = "raw: do not zero first; old contents of the extents become readable" };
-        return Verb("create", "Create a volume.", [], writes: true, parsed => new CreateVolumeRequest(
-            parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, Sizes.Parse(parsed.GetValue(size)!), parsed.GetValue(format)!,
-            parsed.GetValue(alias), parsed.GetValue(noZero)), async (pool, parsed, request) =>
+        var parent = new Option<string>("--parent") { Description = "begin as this volume reads (a snapshot, or a disk from a template); it becomes read-only" };
+        var from = new Option<string>("--from") { Description = "begin with a copy of what this volume reads as, all of its chain" };
+        return Verb("create", "Create a volume.", [], writes: true, parsed =>
+        {
+            var (below, source) = (parsed.GetValue(parent), parsed.GetValue(from));
+            if (parsed.GetValue(size) is null && below is null && source is null)
+            {
+                throw Refusal.Invalid("how large shall the volume be? Give --size, or --parent or --from, whose size is taken then.");
+            }
+            return new CreateVolumeRequest(
+                parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, parsed.GetValue(size) is { } given ? Sizes.Parse(given) : 0, parsed.GetValue(format)!,
+                parsed.GetValue(alias), parsed.GetValue(noZero), Parent: below, Source: source);
+        }, async (pool, parsed, request) =>
         {
             PrintOne(await pool.CreateVolumeAsync(request), parsed.GetValue(json));
-        }, size, format, alias, uuid, noZero);
+        }, size, format, alias, uuid, noZero, parent, from);
     }
 
     static Command Extend()
@@ -71,7 +101,7 @@ static class VolumeVerbs
         {
             await using var node = NodeAt(parsed);
             var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly), parsed.GetValue(exclusive));
-            Say(parsed, reply, reply.BlockDevice);
+            Say(parsed, reply, reply.Chain.Count == 0 ? reply.BlockDevice : string.Join(Environment.NewLine, reply.Chain.Select(option => $"-blockdev {option}")));
             return 0;
         }));
         return command;
@@ -174,6 +204,7 @@ static class VolumeVerbs
         [
             ["volume", volume.Volume],
             ["image", volume.Image],
+            ["role", volume.Parent is null ? volume.Role : $"{volume.Role}, on {volume.Parent}"],
             ["alias", volume.Alias ?? "–"],
             ["format", $"{volume.Format}, {volume.Allocation}"],
             ["virtual size", SizeText.Format(volume.VirtualSizeBytes)],

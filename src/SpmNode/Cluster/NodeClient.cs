@@ -50,7 +50,11 @@ sealed class NodeClient : IPoolVerbs
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => SendAsync<DeleteVolumeReply>(HttpMethod.Delete, Volume(reference));
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => SendAsync<DeleteVolumeReply>(
+        HttpMethod.Delete, Volume(reference) + (request is null ? "" : "?request=" + Uri.EscapeDataString(request)));
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");

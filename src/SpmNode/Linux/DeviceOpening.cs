@@ -42,7 +42,7 @@ internal static unsafe class DeviceOpening
     {
         var flags = (readOnly ? Libc.O_RDONLY : Libc.O_RDWR) | Libc.O_CLOEXEC;
         // What it is, before it is opened for I/O: opening a pipe would hang, and some character devices act on being opened.
-        RefuseOtherKinds(path);
+        IsBlockDevice(path);
         while (true)
         {
             var descriptor = Libc.open(path, flags | Libc.O_DIRECT, 0);
@@ -69,14 +69,18 @@ internal static unsafe class DeviceOpening
         }
     }
 
-    static void RefuseOtherKinds(string path)
+    /// <returns>False: a regular file, or nothing at all.</returns>
+    /// <exception cref="DeviceRefusedException">Something else.</exception>
+    public static bool IsBlockDevice(string path)
     {
         FileStatus status;
         // An error here is met again, and told, by open.
-        if (Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_TYPE, &status) == 0)
+        if (Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_TYPE, &status) != 0)
         {
-            RefuseOtherKinds(path, status);
+            return false;
         }
+        RefuseOtherKinds(path, status);
+        return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK;
     }
 
     static void RefuseOtherKinds(string path, FileStatus status)

@@ -1,7 +1,10 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Images;
+using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -18,27 +21,50 @@ sealed class PoolVerbs
     readonly VolumeCreation creation;
     readonly VolumeExtension extension;
     readonly VolumeRemoval removal;
+    readonly ImageWork work;
+    readonly ImageVerbs images;
+    readonly RequestDesk desk;
+    readonly OperationRecovery recovery;
 
-    public PoolVerbs(SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters)
+    public PoolVerbs(
+        SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
+        desk = new RequestDesk(term.Journal);
         removal = new VolumeRemoval(term, maps, HostNameAsync);
+        work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
-            term, maps, () => membership.Generation, imager, removal, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
+            term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
+        images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
+        recovery = new OperationRecovery(
+            term, [new CreateRule(term, removal), new RemoveRule(term, removal), new ExtendRawRule(term, maps, extension)], clock, log);
     }
+
+    /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
+    public Task RecoverAsync(CancellationToken stop) => recovery.RunAsync(stop);
+
+    /// <summary>What can be ended at once.</summary>
+    public Task RecoverOnceAsync() => recovery.TryAllAsync(CancellationToken.None);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => LunReader.DescribeAsync(term.Volumes.View(), reference);
 
-    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => term.Volumes.View().Describe(await creation.CreateAsync(request), []);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => desk.AskAsync(
+        request.Request, OperationKind.Create,
+        async id => Describe(await creation.CreateAsync(request, id)),
+        volume => term.Volumes.Find(volume) is { } there
+            ? Task.FromResult(Describe(there))
+            : throw Refusal.NotFound($"volume {volume} was created by this request and has been deleted since."));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
         try
         {
-            var reply = await extension.ExtendAsync(reference, request);
+            // R24: what is asked again gets the segments of now; the sizes are absolute, so the way of the first time gives them.
+            var reply = await desk.AskAsync(
+                request.Request, OperationKind.Extend, id => extension.ExtendAsync(reference, request, id), _ => extension.ExtendAsync(reference, request, null));
             counters.Extended("done");
             return reply;
         }
@@ -49,7 +75,23 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => removal.DeleteAsync(reference);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id),
+        volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
+
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
+        Describe(await images.ChangeAsync(reference, change, CancellationToken.None));
+
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id)
+    {
+        var volume = term.Volumes.Find(reference);
+        using var locked = work.Locks.Take([volume.Uuid]);
+        var deleted = await removal.DeleteAsync(volume.Name, id);
+        await new ImageLabels(work).ChildLeftAsync(volume.Parent);
+        return deleted;
+    }
+
+    VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>
         (await maps.ReadAllAsync()).OtherWriters(volume.Tags.Slot!.Value, except) is [var writer, ..]

@@ -4,6 +4,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 
 namespace OvirtSpm.Node.Pool;
 
@@ -13,7 +14,9 @@ namespace OvirtSpm.Node.Pool;
 /// A thousand extends cost one text. R2: the loop awaits its commit, so one metadata write is in flight at most. R6: in between it looks at
 /// both headers once a second, because a queued write of a former SPM may land at any time.
 /// </remarks>
-sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters, SeenMetadata? seen = null)
+/// <param name="journal">Null where nobody would roll anything forward: a group that is measured, or one in memory.</param>
+sealed class PoolWorker(
+    MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters, SeenMetadata? seen = null, OperationJournal? journal = null)
 {
     static readonly TimeSpan ScrubInterval = TimeSpan.FromSeconds(1);
 
@@ -27,9 +30,10 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
     /// <summary>What was last committed and acknowledged.</summary>
     public VolumeGroup Current => store.Current;
 
-    public async Task<PoolResult> SubmitAsync(string what, Func<VolumeGroupDraft, EditOutcome> apply)
+    /// <param name="records">R24: for the journal, in the same flush; void unless the change takes effect.</param>
+    public async Task<PoolResult> SubmitAsync(string what, Func<VolumeGroupDraft, EditOutcome> apply, params IEnumerable<JournalRecord> records)
     {
-        var request = new PoolRequest(what, apply);
+        var request = new PoolRequest(what, apply, [.. records]);
         if (!queue.Writer.TryWrite(request))
         {
             return new PoolResult.NotIssued(fence.ClosedBecause ?? "this node is handing the role over");
@@ -53,6 +57,12 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
         {
             ended.Cancel();
             await asking;
+        }
+        if (journal is not null && fence.ClosedBecause is null)
+        {
+            // C8: whoever follows must not find open what has ended.
+            using var entry = fence.Enter();
+            await journal.AppendAsync(fence);
         }
     }
 
@@ -102,6 +112,10 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
                     {
                         scrubQueued = false;
                         await ScrubAsync();
+                        if (journal is not null && batch.Count == 0 && fence.ClosedBecause is null)
+                        {
+                            await journal.AppendAsync(fence);
+                        }
                     }
                     if (batch.Count > 0)
                     {
@@ -196,12 +210,14 @@ sealed class PoolWorker(MetadataStore store, PoolFence fence, TimeProvider clock
             var accepted = Apply(batch, draft, out var changed);
             if (!changed)
             {
+                journal?.Later(accepted.SelectMany(a => a.Request.Records.Where(record => record is not JournalRecord.Answered)));
                 // R1: "it is so already" is an acknowledgement, too; after the deadline another host may have changed it.
                 Answer(accepted, edit => fence.MayWrite()
                     ? new PoolResult.Done(edit, store.Current, fence.Epoch)
                     : new PoolResult.NotIssued(fence.ClosedBecause ?? "the deadline passed"));
                 return;
             }
+            journal?.Stage([.. CommitRecords.Of(draft), .. accepted.SelectMany(a => a.Request.Records)]);
             switch (await store.CommitAsync(draft, fence, Description(batch)))
             {
                 case CommitOutcome.Committed done:

@@ -4,6 +4,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.Volume;
 
@@ -18,7 +19,8 @@ sealed class VolumeExtension(
 
     readonly SemaphoreSlim raws = new(1);
 
-    public async Task<ExtendVolumeReply> ExtendAsync(string reference, ExtendVolumeRequest request)
+    /// <param name="id">R24: who asks; null when the caller counts none, or was answered before.</param>
+    public async Task<ExtendVolumeReply> ExtendAsync(string reference, ExtendVolumeRequest request, RequestId? id = null)
     {
         if (request.Epoch > term.Fence.Epoch)
         {
@@ -30,13 +32,13 @@ sealed class VolumeExtension(
         var slot = Check(volume, request.SizeBytes, extent);
         if (slot.Format == VolumeFormat.Raw)
         {
-            return await ExtendRawAsync(volume.Uuid, request.SizeBytes, extent);
+            return await ExtendRawAsync(volume.Uuid, request.SizeBytes, extent, id);
         }
         if (request.HostId is null && await writerOf(volume, Nobody) is { } writer)
         {
             throw Refusal.Conflict($"volume {volume.Name} is active for writing on {writer}; ask that node, which then also gives the space to its guest.");
         }
-        return await CommitAsync(volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent));
+        return await CommitAsync(volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent), Answer(volume, id));
     }
 
     /// <summary>What can be said before anything is taken or written.</summary>
@@ -65,7 +67,7 @@ sealed class VolumeExtension(
 
     /// <summary>The LV, zeros, then the capacity: a crash in between leaves an LV larger than the disk, and asking again zeroes it anew.</summary>
     /// <remarks>One at a time and never down: of two extends at once the smaller one may come here last.</remarks>
-    async Task<ExtendVolumeReply> ExtendRawAsync(Guid uuid, long size, long extent)
+    async Task<ExtendVolumeReply> ExtendRawAsync(Guid uuid, long size, long extent, RequestId? id)
     {
         await raws.WaitAsync();
         try
@@ -74,7 +76,7 @@ sealed class VolumeExtension(
             var (before, after) = (CowSizes.RawBytes(Check(volume, size, extent).CapacityBytes, extent), CowSizes.RawBytes(size, extent));
             return after <= before
                 ? await CommitAsync(volume, after / extent, before)
-                : await ExtendHeldAsync(volume, after, extent);
+                : await ExtendHeldAsync(volume, after, extent, id, null);
         }
         finally
         {
@@ -82,7 +84,22 @@ sealed class VolumeExtension(
         }
     }
 
-    async Task<ExtendVolumeReply> ExtendHeldAsync(VolumeInfo volume, long after, long extent)
+    /// <summary>An extend that a former SPM began, or this one gave up: goes on from what the slot says.</summary>
+    public async Task ResumeRawAsync(VolumeInfo volume, JournalRecord.Begun operation)
+    {
+        await raws.WaitAsync();
+        try
+        {
+            await ExtendHeldAsync(volume, operation.ToBytes, term.Volumes.Group.ExtentSizeBytes, null, operation);
+        }
+        finally
+        {
+            raws.Release();
+        }
+    }
+
+    /// <param name="resumed">Null for a new operation.</param>
+    async Task<ExtendVolumeReply> ExtendHeldAsync(VolumeInfo volume, long after, long extent, RequestId? id, JournalRecord.Begun? resumed)
     {
         var number = volume.Tags.Slot!.Value;
         await using var hold = await SlotHold.TryTakeAsync(maps, number, generation)
@@ -104,13 +121,46 @@ sealed class VolumeExtension(
         var before = CowSizes.RawBytes(slot.CapacityBytes, extent);
         if (after <= before)
         {
+            EndLater(resumed, OperationOutcome.Done);
             return await CommitAsync(volume, after / extent, before);
         }
-        var reply = await CommitAsync(volume, after / extent, after);
-        await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
+        var operation = resumed ?? term.Journal.Begin(OperationKind.ExtendRaw, id, volume.Uuid, before, after);
+        try
+        {
+            return await ZeroAndShowAsync(volume, number, slot, before, after, extent, operation, isNew: resumed is null);
+        }
+        finally
+        {
+            if (resumed is null)
+            {
+                term.Journal.Leave(operation);
+            }
+        }
+    }
+
+    async Task<ExtendVolumeReply> ZeroAndShowAsync(
+        VolumeInfo volume, int number, VolumeSlot slot, long before, long after, long extent, JournalRecord.Begun operation, bool isNew)
+    {
+        var reply = await CommitAsync(volume, after / extent, after, isNew ? [operation] : []);
+        try
+        {
+            await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
+        }
+        catch (Exception failed) when (failed is Refusal or IOException && term.Fence.MayWrite())
+        {
+            // R24: the caller is told that it did not happen, so it must not happen later. The extents stay, behind the capacity.
+            EndLater(operation, OperationOutcome.Undone);
+            throw;
+        }
+        catch (Refusal failed) when (failed.Code == RefusalCode.NotLeader)
+        {
+            // R24: bytes were issued; the next SPM goes on.
+            throw Refusal.Unknown($"volume {volume.Name} has its new extents, but this host stopped being SPM while they were zeroed. The next SPM finishes it: ask again, it is harmless.");
+        }
         // R13: between commits the fence is asked before every write to the special volumes, too.
         await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid)
             .WriteAsync(number, volume.Uuid, slot with { CapacityBytes = after });
+        EndLater(operation, OperationOutcome.Done);
         await term.Volumes.RefreshSlotAsync(number);
         return term.Fence.MayWrite()
             ? reply
@@ -118,8 +168,19 @@ sealed class VolumeExtension(
             : throw Refusal.Unknown($"volume {volume.Name} has its new extents, but the deadline passed while its capacity was written. Ask again, it is harmless.");
     }
 
+    void EndLater(JournalRecord.Begun? operation, OperationOutcome outcome)
+    {
+        if (operation is not null)
+        {
+            term.Journal.Later(new JournalRecord.Ended(operation.Operation, outcome));
+        }
+    }
+
+    static IEnumerable<JournalRecord> Answer(VolumeInfo volume, RequestId? id) =>
+        id is { } known ? [new JournalRecord.Answered(known, OperationKind.Extend, volume.Uuid, OperationOutcome.Done)] : [];
+
     /// <summary>What of the segments lies behind the first bytes of the volume.</summary>
-    static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
+    public static List<SegmentReply> Behind(IReadOnlyList<SegmentReply> segments, long bytes)
     {
         var behind = new List<SegmentReply>();
         foreach (var segment in segments)
@@ -134,9 +195,9 @@ sealed class VolumeExtension(
         return behind;
     }
 
-    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum)
+    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum, params IEnumerable<JournalRecord> records)
     {
-        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents));
+        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents), records);
         return result switch
         {
             PoolResult.Done done => Reply(volume.Name, done, maximum),

@@ -3,6 +3,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -14,7 +15,8 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
 {
     readonly HashSet<Guid> underWay = [];
 
-    public async Task<DeleteVolumeReply> DeleteAsync(string reference)
+    /// <param name="id">R24: who asks; null when the caller counts none.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null)
     {
         var volume = term.Volumes.Find(reference);
         lock (underWay)
@@ -27,7 +29,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
         try
         {
-            return await DeleteAsync(volume);
+            return await DeleteAsync(volume, id);
         }
         finally
         {
@@ -38,27 +40,52 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
     }
 
-    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume)
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request)
     {
         Check(term.Volumes.View(), volume);
         if (volume.Tags.Initializing)
         {
-            return await RemoveLeftoverAsync(volume);
+            return await RemoveLeftoverAsync(volume, request);
         }
         var id = IdOf(volume);
         await RefuseWhenUsedAsync(volume);
-        var marked = volume.Tags.Removal != RemovalMark.None || await MarkAsync(volume);
+        var operation = term.Journal.Begin(OperationKind.Remove, request, volume.Uuid);
         try
         {
-            // R10: an activation that began before the mark shows in a map now; one that begins later sees the mark.
+            var marked = volume.Tags.Removal != RemovalMark.None || await MarkAsync(volume, operation);
+            try
+            {
+                // R10: an activation that began before the mark shows in a map now; one that begins later sees the mark.
+                await RefuseWhenUsedAsync(volume);
+            }
+            catch (Exception refused) when (marked && refused is Refusal or IOException)
+            {
+                await UnmarkAsync(volume, operation);
+                throw;
+            }
+            return await RemoveAsync(volume, id, request);
+        }
+        finally
+        {
+            // What has not ended by now is the recovery's: this SPM's or the next one's.
+            term.Journal.Leave(operation);
+        }
+    }
+
+    /// <summary>A removal that nobody attends to any more: goes on when no map names the volume, otherwise the mark is taken back.</summary>
+    public async Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
+    {
+        try
+        {
             await RefuseWhenUsedAsync(volume);
         }
-        catch (Exception refused) when (marked && refused is Refusal or IOException)
+        catch (Refusal)
         {
-            await UnmarkAsync(volume);
-            throw;
+            await TakeBackAsync(volume, operation);
+            return OperationOutcome.Undone;
         }
-        return await RemoveAsync(volume, id);
+        await RemoveAsync(volume, IdOf(volume), null);
+        return OperationOutcome.Done;
     }
 
     /// <summary>What can be said before anything is taken or written.</summary>
@@ -75,11 +102,11 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     }
 
     /// <summary>What a creation left behind that did not end. Nobody is creating it: only the SPM creates, and we are it.</summary>
-    public async Task<DeleteVolumeReply> RemoveLeftoverAsync(VolumeInfo volume)
+    public async Task<DeleteVolumeReply> RemoveLeftoverAsync(VolumeInfo volume, RequestId? request = null)
     {
         var id = IdOf(volume);
         await RefuseWhenUsedAsync(volume);
-        return await RemoveAsync(volume, id);
+        return await RemoveAsync(volume, id, request);
     }
 
     async Task RefuseWhenUsedAsync(VolumeInfo volume)
@@ -105,44 +132,59 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         ? $"the activation map of {await hostName(user.Host)} cannot be read, so it counts as in use there"
         : $"it is active on {await hostName(user.Host)}";
 
-    async Task<bool> MarkAsync(VolumeInfo volume)
+    async Task<bool> MarkAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
         if (volume.Tags.Marked(RemovalMark.Remove) is not { } marked)
         {
             return false;
         }
-        await ChangeTagsAsync(volume, volume.Tags, marked, "mark for removal");
+        await ChangeTagsAsync(volume, volume.Tags, marked, "mark for removal", operation);
         return true;
     }
 
-    async Task UnmarkAsync(VolumeInfo volume)
+    async Task UnmarkAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
         if (volume.Tags.Removal == RemovalMark.None && volume.Tags.Marked(RemovalMark.Remove) is { } marked)
         {
-            await ChangeTagsAsync(volume, marked, volume.Tags, "keep");
+            await ChangeTagsAsync(volume, marked, volume.Tags, "keep", new JournalRecord.Ended(operation.Operation, OperationOutcome.Undone));
         }
     }
 
-    async Task ChangeTagsAsync(VolumeInfo volume, VolumeTags from, VolumeTags to, string what)
+    Task TakeBackAsync(VolumeInfo volume, JournalRecord.Begun operation) => ChangeTagsAsync(
+        volume, volume.Tags, volume.Tags.Marked(RemovalMark.None)!, "keep", new JournalRecord.Ended(operation.Operation, OperationOutcome.Undone));
+
+    async Task ChangeTagsAsync(VolumeInfo volume, VolumeTags from, VolumeTags to, string what, JournalRecord record)
     {
         var (before, after) = (from.ToTags(), to.ToTags());
         var result = await term.Worker.SubmitAsync(
-            $"{what} {volume.Name}", draft => draft.ChangeTags(volume.Name, before.Except(after), after.Except(before)));
+            $"{what} {volume.Name}", draft => draft.ChangeTags(volume.Name, before.Except(after), after.Except(before)), record);
         if (result is not PoolResult.Done)
         {
             throw PoolRefusals.Of(result, $"volume {volume.Name} was not deleted", term.Volumes.Group);
         }
     }
 
-    async Task<DeleteVolumeReply> RemoveAsync(VolumeInfo volume, LvmUuid? id)
+    async Task<DeleteVolumeReply> RemoveAsync(VolumeInfo volume, LvmUuid? id, RequestId? request)
     {
-        var result = await term.Worker.SubmitAsync($"remove {volume.Name}", draft => ChangedSince(draft, volume, id) ?? draft.Remove(volume.Name));
+        var result = await term.Worker.SubmitAsync(
+            $"remove {volume.Name}", draft => ChangedSince(draft, volume, id) ?? draft.Remove(volume.Name), Endings(volume, request));
         return result switch
         {
             PoolResult.Done done => new DeleteVolumeReply(volume.Name, volume.AllocatedBytes, done.Group.Seqno),
             PoolResult.Refused { Edit: EditOutcome.NotFound } => new DeleteVolumeReply(volume.Name, 0, term.Volumes.Group.Seqno),
             _ => throw PoolRefusals.Of(result, $"volume {volume.Name} was not deleted", term.Volumes.Group),
         };
+    }
+
+    /// <summary>With the LV every operation on it has ended, whoever began it.</summary>
+    IEnumerable<JournalRecord> Endings(VolumeInfo volume, RequestId? request)
+    {
+        var open = term.Journal.Open.Where(operation => operation.Volume == volume.Uuid).ToList();
+        var endings = open.Select(operation => (JournalRecord)new JournalRecord.Ended(
+            operation.Operation, operation.Kind == OperationKind.Remove ? OperationOutcome.Done : OperationOutcome.Undone));
+        return request is { } id && !open.Exists(operation => operation.Request == request)
+            ? endings.Append(new JournalRecord.Answered(id, OperationKind.Remove, volume.Uuid, OperationOutcome.Done))
+            : endings;
     }
 
     LvmUuid? IdOf(VolumeInfo volume) => term.Volumes.Group.Find(volume.Name)?.Uuid;

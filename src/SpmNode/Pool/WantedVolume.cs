@@ -9,6 +9,12 @@ namespace OvirtSpm.Node.Pool;
 /// <summary>A checked request for a volume.</summary>
 sealed record WantedVolume(Guid Uuid, Guid Image, VolumeFormat Format, long CapacityBytes, string? Alias, bool NoZero)
 {
+    /// <summary>The volume below; <see cref="Guid.Empty"/> for none.</summary>
+    public Guid Parent { get; init; }
+
+    /// <summary>Order of the snapshots of an image.</summary>
+    public uint Sequence { get; init; }
+
     public string Name => Uuid.ToString();
 
     /// <exception cref="Refusal">What the request lacks; nothing of the domain was looked at.</exception>
@@ -40,7 +46,11 @@ sealed record WantedVolume(Guid Uuid, Guid Image, VolumeFormat Format, long Capa
             format == VolumeFormat.Cow ? CowSizes.RoundCapacity(request.VirtualSizeBytes) : CowSizes.RawBytes(request.VirtualSizeBytes, extentBytes),
             request.Alias,
             request.NoZero);
-        wanted.RefuseBadAlias(domain);
+        if (wanted.Alias is { } alias)
+        {
+            // Told before an extent is given away for it.
+            RefuseBadAlias(alias, wanted.Slot(domain, DateTimeOffset.MaxValue));
+        }
         return wanted;
     }
 
@@ -52,29 +62,28 @@ sealed record WantedVolume(Guid Uuid, Guid Image, VolumeFormat Format, long Capa
         Description = Alias is null ? "" : DiskAlias.Describe(Alias),
         Domain = domain,
         Image = Image,
+        Parent = Parent,
+        Sequence = Sequence,
         Format = Format,
         Allocation = Format == VolumeFormat.Cow ? VolumeAllocation.Sparse : VolumeAllocation.Preallocated,
     };
 
-    /// <summary>An alias that cannot be stored is told before an extent is given away for it.</summary>
-    void RefuseBadAlias(Guid domain)
+    /// <param name="slot">Where it would be written.</param>
+    /// <exception cref="Refusal">It cannot be stored, or would not read back.</exception>
+    public static void RefuseBadAlias(string alias, VolumeSlot slot)
     {
-        if (Alias is null)
+        if (string.IsNullOrWhiteSpace(alias) || alias != alias.Trim() || alias.Any(char.IsControl))
         {
-            return;
+            throw Refusal.Invalid($"alias '{Shown(alias)}' is refused: an alias is one line, not empty, and does not begin or end with a space. Choose another one, or none.");
         }
-        if (string.IsNullOrWhiteSpace(Alias) || Alias != Alias.Trim() || Alias.Any(char.IsControl))
-        {
-            throw Refusal.Invalid($"alias '{Shown(Alias)}' is refused: an alias is one line, not empty, and does not begin or end with a space. Choose another one, or none.");
-        }
-        if (Slot(domain, DateTimeOffset.MaxValue).Write(new byte[SlotGeometry.TextBytes]) is var error && error != SlotError.None)
+        if ((slot with { Description = DiskAlias.Describe(alias) }).Write(new byte[SlotGeometry.TextBytes]) is var error && error != SlotError.None)
         {
             throw Refusal.Invalid(
-                $"alias '{Shown(Alias)}' of {Alias.Length} characters does not fit the volume's slot ({OvirtSpm.Volumes.Explanation.Of(error, "")}). Choose a shorter one.");
+                $"alias '{Shown(alias)}' of {alias.Length} characters does not fit the volume's slot ({OvirtSpm.Volumes.Explanation.Of(error, "")}). Choose a shorter one.");
         }
-        if (DiskAlias.Of(DiskAlias.Describe(Alias)) != Alias)
+        if (DiskAlias.Of(DiskAlias.Describe(alias)) != alias)
         {
-            throw Refusal.Invalid($"alias '{Shown(Alias)}' is not valid text. Choose another one.");
+            throw Refusal.Invalid($"alias '{Shown(alias)}' is not valid text. Choose another one.");
         }
     }
 

@@ -43,8 +43,10 @@ sealed class OfflinePool : IPoolVerbs
             var term = await BeginAsync(domain, membership, lease, ports, wait, patience, stop);
             var maps = new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner);
             await maps.AdoptAsync(membership.Generation);
-            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(lun, domain), ports.Choice, ports.WallClock, new PoolCounters());
-            return new OfflinePool(lun, membership, lease, term, verbs, renewing, renewal);
+            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(lun, domain), ports.Choice, ports.WallClock, new PoolCounters(), ports.Say);
+            var pool = new OfflinePool(lun, membership, lease, term, verbs, renewing, renewal);
+            await verbs.RecoverOnceAsync();
+            return pool;
         }
         catch
         {
@@ -64,7 +66,9 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => verbs.ExtendVolumeAsync(reference, request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => verbs.DeleteVolumeAsync(reference);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => verbs.DeleteVolumeAsync(reference, request);
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
 
     public async ValueTask DisposeAsync()
     {

@@ -17,7 +17,10 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
     public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request)
     {
         var view = await reader.ViewAsync();
-        WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        if (request is { Parent: null, Source: null })
+        {
+            WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        }
         await using var pool = await OpenAsync();
         return await pool.CreateVolumeAsync(request);
     }
@@ -30,14 +33,21 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
         VolumeRemoval.Check(view, volume);
         await using var pool = await OpenAsync();
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
-        return await pool.DeleteVolumeAsync(volume.Name);
+        return await pool.DeleteVolumeAsync(volume.Name, request);
+    }
+
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)
+    {
+        var volume = (await reader.ViewAsync()).Find(reference);
+        await using var pool = await OpenAsync();
+        return await pool.ChangeVolumeAsync(volume.Name, change);
     }
 
     public ValueTask DisposeAsync()

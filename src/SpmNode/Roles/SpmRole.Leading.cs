@@ -13,6 +13,9 @@ sealed partial class SpmRole
 
     HandOverOrder? order;
 
+    /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
+    public Func<SpmTerm, CancellationToken, Task>? Recover { get; init; }
+
     /// <returns>R22: the version that the next attempt must exceed; and whether the pool could not be taken over.</returns>
     async Task<(ulong MinimumVersion, bool Failed)> LeadAsync(ulong version, ResourceLease lease, Task<LeaseLost> lost, CancellationToken stop)
     {
@@ -75,6 +78,8 @@ sealed partial class SpmRole
         log($"SPM with epoch {epoch}, seqno {begun.Worker.Current.Seqno}");
         _ = succession?.TakenAsync(epoch);
         var writing = begun.Worker.RunAsync();
+        using var ending = new CancellationTokenSource();
+        _ = RecoverAsync(begun, ending.Token);
         var reasons = new StepDownReasons(Now);
         var look = Task.CompletedTask;
         Departure? leaving = null;
@@ -113,11 +118,26 @@ sealed partial class SpmRole
             {
                 leaving.StoppedAt = clock.GetTimestamp();
             }
+            // What it has under way asks the fence like everybody else; its commits end with the worker.
+            ending.Cancel();
             begun.Worker.StopAccepting();
             await Task.WhenAny(writing, lost);
             log($"no longer SPM: {begun.Fence.ClosedBecause ?? leaving?.Order?.Why ?? "handing over"}");
             // A look of ours that is still out would be taken for the one after the release.
             await look;
+        }
+    }
+
+    async Task RecoverAsync(SpmTerm begun, CancellationToken ending)
+    {
+        try
+        {
+            await (Recover?.Invoke(begun, ending) ?? Task.CompletedTask);
+        }
+        catch (Exception broken)
+        {
+            // R6: what cannot even be judged ends the term, not silently the recovery.
+            begun.Fence.Close($"the recovery of open operations failed: {broken.Message}");
         }
     }
 

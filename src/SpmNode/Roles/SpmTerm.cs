@@ -7,9 +7,9 @@ namespace OvirtSpm.Node.Roles;
 /// <summary>One term as SPM: from the takeover commit to the moment the fence closes.</summary>
 sealed class SpmTerm
 {
-    SpmTerm(PoolDomain domain, PoolFence fence, PoolWorker worker, VolumeTable volumes)
+    SpmTerm(PoolDomain domain, PoolFence fence, PoolWorker worker, VolumeTable volumes, OperationJournal journal)
     {
-        (Domain, Fence, Worker, Volumes) = (domain, fence, worker, volumes);
+        (Domain, Fence, Worker, Volumes, Journal) = (domain, fence, worker, volumes, journal);
     }
 
     public PoolDomain Domain { get; }
@@ -19,6 +19,8 @@ sealed class SpmTerm
     public PoolWorker Worker { get; }
 
     public VolumeTable Volumes { get; }
+
+    public OperationJournal Journal { get; }
 
     /// <summary>Takes the pool over: reads every copy, commits under the new epoch, then learns what the slots say.</summary>
     public static async Task<TermStart> BeginAsync(PoolDomain domain, PoolFence fence, TimeProvider clock, string host, PoolCounters counters)
@@ -39,7 +41,17 @@ sealed class SpmTerm
             {
                 return new TermStart.Failed(movedBefore); // R23: before anything is written
             }
-            switch (await store.TakeOverAsync(fence, domain.Seen.Known, ForeignTextCheck.Lost))
+            var (place, above) = (JournalPlace.Of(domain), 0ul);
+            OperationJournal? journal = null;
+            switch (await store.TakeOverAsync(fence, domain.Seen.Known, ForeignTextCheck.Lost, async found =>
+            {
+                var before = await place.ReadAsync(found);
+                above = before.HighestEpoch;
+                journal = new OperationJournal(place, fence.Epoch, before);
+                // R22: a journal that has seen this epoch, or one above it, would have two logs that look alike.
+                return new TakeOverBasis(journal, above >= fence.Epoch ? $"the journal has seen epoch {above}"
+                    : before.Later is { } later ? $"{later}. A later version of this program led this pool; upgrade this host" : null);
+            }))
             {
                 case TakeOverOutcome.TakenOver:
                     break;
@@ -47,6 +59,8 @@ sealed class SpmTerm
                     return new TermStart.EpochNotAbove(not.EpochOnDisk);
                 case TakeOverOutcome.ForeignRefused foreign:
                     return new TermStart.Failed($"another program wrote the metadata and what it left is not adopted: {foreign.Reason}. Put it back, or restart the nodes that remember it to accept the loss.");
+                case TakeOverOutcome.NotIssued when above >= fence.Epoch:
+                    return new TermStart.EpochNotAbove(above);
                 case TakeOverOutcome.NotIssued not:
                     return new TermStart.Failed(not.Reason);
                 case TakeOverOutcome.Unknown unknown:
@@ -54,9 +68,9 @@ sealed class SpmTerm
                     return new TermStart.Failed(unknown.Reason);
             }
             domain.Seen.Leads(store.Current);
-            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen);
+            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal);
             var volumes = await VolumeTable.LoadAsync(domain, worker);
-            return new TermStart.Begun(new SpmTerm(domain, fence, worker, volumes));
+            return new TermStart.Begun(new SpmTerm(domain, fence, worker, volumes, journal!));
         }
         catch (IOException failed)
         {

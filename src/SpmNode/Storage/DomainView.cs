@@ -30,10 +30,14 @@ sealed record DomainView(PoolDomain Domain, VolumeGroup Group, ImmutableArray<Vo
         _ => throw new InvalidOperationException("a closed set of resolutions"),
     };
 
+    public VolumeInfo? Find(Guid volume) => Volumes.FirstOrDefault(other => volume != Guid.Empty && other.Uuid == volume);
+
     /// <param name="activeOn">Hosts that have it active, for people.</param>
     public VolumeReply Describe(VolumeInfo volume, IReadOnlyList<string> activeOn) => new(
         volume.Name,
         (volume.Slot?.Image ?? volume.Tags.Image ?? Guid.Empty).ToString(),
+        volume.Parent == Guid.Empty ? null : volume.Parent.ToString(),
+        volume.Slot?.Role == VolumeRole.Shared ? "template" : ImageChain.ChildrenOf(volume.Uuid, Volumes).IsEmpty ? "leaf" : "internal",
         volume.Alias,
         volume.Slot is { } slot ? (slot.Format == VolumeFormat.Cow ? "cow" : "raw") : "unknown",
         volume.Slot?.Allocation.ToString().ToLowerInvariant() ?? "unknown",

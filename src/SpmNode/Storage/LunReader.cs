@@ -55,7 +55,9 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => throw NoLease();
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => throw NoLease();
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
 
     public ValueTask DisposeAsync()
     {
@@ -63,7 +65,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return ValueTask.CompletedTask;
     }
 
-    static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
+    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
     {
         var bytes = new byte[domain.Layout.ActivationMapBytes];
         await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);

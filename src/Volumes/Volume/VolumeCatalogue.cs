@@ -18,7 +18,7 @@ public static class VolumeCatalogue
             .ToList();
         var uuids = parsed.Select(entry => Uuid(entry.Facts.Name)).Where(uuid => uuid != Guid.Empty).ToHashSet();
         var users = parsed.Where(entry => entry.Tags.Slot is not null).ToLookup(entry => entry.Tags.Slot!.Value, entry => entry.Facts.Name);
-        return
+        ImmutableArray<VolumeInfo> joined =
         [
             .. parsed.Select(entry =>
             {
@@ -26,6 +26,23 @@ public static class VolumeCatalogue
                 return VolumeJoin.Join(domain, entry.Facts, entry.Tags, entry.Wrong, reading, uuids, users);
             }),
         ];
+        return [.. joined.Select(WithChain(joined))];
+    }
+
+    /// <summary>What can only be seen by following the parents. A direct parent that is missing was told already.</summary>
+    private static Func<VolumeInfo, VolumeInfo> WithChain(ImmutableArray<VolumeInfo> joined)
+    {
+        if (joined.All(volume => volume.Parent == Guid.Empty))
+        {
+            return volume => volume;
+        }
+
+        // Two LV names that differ only in case are one UUID; LVM allows them.
+        var byUuid = joined.Where(volume => volume.Uuid != Guid.Empty).DistinctBy(volume => volume.Uuid).ToDictionary(volume => volume.Uuid);
+        return volume => volume.Parent != Guid.Empty && !volume.Has(VolumeProblemKind.MissingParent)
+            && ImageChain.Of(volume, byUuid.GetValueOrDefault) is ImageChain.Broken broken
+                ? volume with { Problems = new([.. volume.Problems, new VolumeProblem(broken.Kind, broken.Text)]) }
+                : volume;
     }
 
     /// <summary>The slots that are taken, by whatever LV names them: also of those being created or removed.</summary>

@@ -33,6 +33,15 @@ public enum VolumeProblemKind
     /// <summary>No volume of the domain has the parent's UUID.</summary>
     MissingParent,
 
+    /// <summary>Following the parents leads back to a volume that was passed already.</summary>
+    ChainLoop,
+
+    /// <summary>More parents than anything should open.</summary>
+    ChainTooLong,
+
+    /// <summary>A volume of the chain cannot be read over or under its neighbour.</summary>
+    ChainBroken,
+
     /// <summary>The LV is smaller than a raw volume's capacity, or larger than a cow volume can ever need.</summary>
     SizeMismatch,
 

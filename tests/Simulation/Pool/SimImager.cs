@@ -7,7 +7,7 @@ namespace OvirtSpm.Simulation.Pool;
 /// <summary>Writes one stamped sector into each new segment where the product would run qemu-img or write zeros.</summary>
 internal sealed class SimImager(PoolWorld world, SimLun lun) : IVolumeImager
 {
-    public Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite) =>
+    public Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null) =>
         FillAsync(segments, mayWrite);
 
     public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite) => FillAsync(segments, mayWrite);

@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Tests.Api;
 sealed class ScriptedNode : INodeVerbs
 {
     public static readonly VolumeReply Volume = new(
-        "11111111-0000-0000-0000-000000000001", "i", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
+        "11111111-0000-0000-0000-000000000001", "i", null, "leaf", null, "cow", "sparse", 1, 2, 3, 1, "ready", [], []);
 
     public Func<string?> Leader { get; set; } = () => null;
 
@@ -35,7 +35,9 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Task.FromResult(Volume with { Volume = request.Volume });
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
 
@@ -44,7 +46,7 @@ sealed class ScriptedNode : INodeVerbs
     public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
-        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd"));
+        Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd", []));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);
 

@@ -1,8 +1,11 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
+using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -64,24 +67,55 @@ sealed class TestTerm
         imager = new MarkingImager(lun);
         (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
         Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
+        Work = new ImageWork(term, maps, () => 1, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
-            term, maps, () => 1, imager, Removal, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
+            term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
+        Recovery = new OperationRecovery(
+            term, [new CreateRule(term, Removal), new RemoveRule(term, Removal), new ExtendRawRule(term, maps, Extension)], TimeProvider.System, Notes.Add);
+        Desk = new RequestDesk(term.Journal);
         Writing = term.Worker.RunAsync();
     }
 
     readonly MarkingImager imager;
 
     public IReadOnlyList<SegmentReply> Zeroed => imager.Zeroed;
+
+    public Action? Zeroing
+    {
+        set => imager.Zeroing = value;
+    }
+
     public MemoryLun Lun { get; }
     public PoolDomain Domain { get; }
     public SpmTerm Term { get; }
     public PoolCounters Counters { get; }
     public ActivationMaps Maps { get; }
     public VolumeRemoval Removal { get; }
+    public ImageWork Work { get; }
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
+    public OperationRecovery Recovery { get; }
+    public RequestDesk Desk { get; }
+    public List<string> Notes { get; } = [];
     public Task Writing { get; }
+
+    /// <summary>Hands over: what is queued is served, what waits for the journal is written.</summary>
+    public async Task EndAsync()
+    {
+        Term.Worker.StopAccepting();
+        await Writing;
+    }
+
+    public Task<VolumeInfo> CreateAsync(RequestId id, CreateVolumeRequest request) => Desk.AskAsync(
+        $"{id}", OperationKind.Create, known => Creation.CreateAsync(request, known), volume => Task.FromResult(Term.Volumes.Find(volume)!));
+
+    public Task<ExtendVolumeReply> ExtendAsync(RequestId id, Guid volume, long bytes) => Desk.AskAsync(
+        $"{id}", OperationKind.Extend, known => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null), known),
+        _ => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null)));
+
+    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume) => Desk.AskAsync(
+        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
 
     public static CreateVolumeRequest Request(Guid volume, string format = "cow", long bytes = 1L << 30) =>
         new(volume.ToString(), "cccccccc-0000-0000-0000-000000000001", bytes, format, "disk", true);
@@ -104,7 +138,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
 {
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
-    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite)
+    public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
     {
         if (!mayWrite())
         {
@@ -115,8 +149,12 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
 
     public List<SegmentReply> Zeroed { get; } = [];
 
+    /// <summary>What happens instead of zeroing.</summary>
+    public Action? Zeroing { get; set; }
+
     public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
     {
+        Zeroing?.Invoke();
         Zeroed.AddRange(segments);
         return Task.CompletedTask;
     }

@@ -1,0 +1,68 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using OvirtSpm.Node.Api;
+
+namespace OvirtSpm.Node.Activation.Images;
+
+/// <summary>Runs one qemu-img to its end.</summary>
+static class QemuCommand
+{
+    /// <summary>What it prints on its standard output.</summary>
+    /// <param name="what">For people: what was being done to which volume.</param>
+    public static async Task<string> RunAsync(string what, IEnumerable<string> arguments, IProgress<double>? progress, CancellationToken stop)
+    {
+        using var process = Start(arguments);
+        var complaint = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        var output = ReadAsync(process.StandardOutput, progress);
+        try
+        {
+            await process.WaitForExitAsync(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+            throw;
+        }
+        return process.ExitCode == 0
+            ? await output
+            : throw Refusal.Unavailable($"{what} failed in qemu-img: {(await complaint).Trim()}");
+    }
+
+    static Process Start(IEnumerable<string> arguments)
+    {
+        try
+        {
+            return Process.Start(new ProcessStartInfo("qemu-img", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        }
+        catch (Win32Exception)
+        {
+            throw Refusal.Unavailable("qemu-img is not installed; it makes and changes the qcow2 images of thin volumes. Install qemu-utils, or use raw volumes.");
+        }
+    }
+
+    /// <summary>With -p it draws "    (12.34/100%)" and a carriage return, again and again.</summary>
+    static async Task<string> ReadAsync(StreamReader reader, IProgress<double>? progress)
+    {
+        if (progress is null)
+        {
+            return await reader.ReadToEndAsync();
+        }
+        var text = new StringBuilder();
+        var buffer = new char[256];
+        while (await reader.ReadAsync(buffer) is > 0 and var read)
+        {
+            text.Append(buffer, 0, read);
+            var drawn = text.ToString().Split('\r')[^1];
+            if (drawn.IndexOf('(', StringComparison.Ordinal) is >= 0 and var from && drawn.IndexOf('/', from) is > 0 and var to
+                && double.TryParse(drawn[(from + 1)..to], NumberStyles.Float, CultureInfo.InvariantCulture, out var percent))
+            {
+                progress.Report(percent / 100);
+                text.Clear();
+            }
+        }
+        return text.ToString();
+    }
+}

@@ -1,0 +1,73 @@
+using OvirtSpm.Node.Activation.Nbd;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Images;
+using OvirtSpm.Node.Storage;
+
+namespace OvirtSpm.Node.Activation.Images;
+
+/// <summary>The extents of some volumes on sockets of their own, for QEMU's tools and for as long as one piece of work lasts.</summary>
+sealed class ServedLayers : IAsyncDisposable
+{
+    readonly List<(VolumeExport Export, IServedVolume Served)> open = [];
+
+    readonly List<ImageLayer> layers;
+
+    ServedLayers(string directory, IEnumerable<ImageLayer> layers) => (Directory, this.layers) = (directory, [.. layers]);
+
+    /// <summary>For this work alone, mode 0700.</summary>
+    public string Directory { get; }
+
+    /// <param name="mayWrite">R13: asked before every write; null serves everything read-only.</param>
+    /// <param name="writable">Which of the layers may be written.</param>
+    public static async Task<ServedLayers> ServeAsync(
+        ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock,
+        IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable)
+    {
+        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
+        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var all = new ServedLayers(directory, layers);
+        try
+        {
+            foreach (var layer in layers)
+            {
+                var table = new SegmentTable(layer.Segments.Select(segment => Segment(lun, pvUuid, segment)), 0, 0);
+                var options = new VolumeExportOptions(layer.Volume, Math.Min(layer.SizeBytes, table.AllocatedBytes))
+                {
+                    HoldLimit = TimeSpan.Zero,
+                    ReadOnly = mayWrite is null || !writable(layer),
+                };
+                var export = new VolumeExport(options, table, lun.SectorSize, new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.PoolFull)), clock);
+                all.open.Add((export, server.Serve(all.SocketOf(layer), options.ReadOnly ? export : new GuardedExport(export, mayWrite!))));
+            }
+            return all;
+        }
+        catch
+        {
+            await all.DisposeAsync();
+            throw;
+        }
+    }
+
+    public static VolumeSegment Segment(ILun lun, string pvUuid, SegmentReply segment) => segment.PvUuid == pvUuid
+        ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
+        : throw Refusal.Conflict($"the volume lies on device {segment.PvUuid}, which this node does not have open.");
+
+    /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
+    public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");
+
+    public string UriOf(ImageLayer layer) => $"nbd+unix:///{layer.Volume}?socket={SocketOf(layer)}";
+
+    /// <summary>R8, R13: however the tool ended, its writes may still be in the kernel. Until they returned the extents stay ours.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (_, served) in open)
+        {
+            await served.DisposeAsync();
+        }
+        foreach (var (export, _) in open)
+        {
+            await export.DeactivateAsync(Timeout.InfiniteTimeSpan);
+        }
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+}

@@ -1,0 +1,91 @@
+using OvirtSpm.Node.Api;
+using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Pool.Images;
+
+/// <summary>What a new volume begins with.</summary>
+abstract record ImageOrigin
+{
+    /// <summary>Zeros, or a new empty image.</summary>
+    public sealed record Nothing : ImageOrigin;
+
+    /// <summary>Reads as its parent until it is written: a snapshot, or a disk made from a template.</summary>
+    public sealed record On(VolumeInfo Parent) : ImageOrigin;
+
+    /// <summary>A copy of what a chain reads as.</summary>
+    public sealed record CopyOf(IReadOnlyList<VolumeInfo> Chain) : ImageOrigin;
+
+    /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
+    /// <returns>The request with its size and image given.</returns>
+    public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work)
+    {
+        if (request is { Parent: not null, Source: not null })
+        {
+            throw Refusal.Invalid("a volume begins on a parent or as a copy, not both.");
+        }
+        if (request.Parent is { } below)
+        {
+            var parent = ImageWork.Usable(work.Find(below), "cannot be a parent");
+            work.Chain(parent);
+            if (request.Format != "cow")
+            {
+                throw Refusal.Invalid("a volume with a parent is 'cow': a raw one has no place to say what differs.");
+            }
+            var image = parent.Slot!.Image.ToString();
+            if (parent.Slot.Role != VolumeRole.Shared && request.Image is not null && request.Image != image)
+            {
+                throw Refusal.Invalid($"a snapshot belongs to the image of its parent, {image}; only what is made from a template gets an image of its own.");
+            }
+            var size = Sized(request.VirtualSizeBytes, parent);
+            return (new On(parent), request with { VirtualSizeBytes = size, Image = parent.Slot.Role == VolumeRole.Shared ? request.Image : image });
+        }
+        if (request.Source is { } source)
+        {
+            var chain = work.Chain(ImageWork.Usable(work.Find(source), "cannot be copied"));
+            return (new CopyOf(chain), request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, chain[0]) });
+        }
+        return (new Nothing(), request);
+    }
+
+    static long Sized(long asked, VolumeInfo origin) =>
+        asked == 0 || asked >= origin.Slot!.CapacityBytes
+            ? Math.Max(asked, origin.Slot!.CapacityBytes)
+            : throw Refusal.Invalid($"{SizeText.Format(asked)} are less than the {SizeText.Format(origin.Slot.CapacityBytes)} of {origin.Name}: the end of its disk would be lost. Ask for more, or leave the size out.");
+
+    /// <summary>Sees to it that what the new volume begins with stays as it is until the volume is finished.</summary>
+    public async Task<IAsyncDisposable> KeepAsync(ImageWork work)
+    {
+        var (locked, writable) = this switch
+        {
+            // A volume that has children is written by nobody; one that has none yet may be active for writing at this moment.
+            On { Parent: var parent } when parent.Slot!.Role == VolumeRole.Shared => (work.Locks.Share([parent.Uuid]), []),
+            On { Parent: var parent } => (work.Locks.Take([parent.Uuid]), work.ChildrenOf(parent).Count == 0 ? [parent] : Array.Empty<VolumeInfo>()),
+            CopyOf { Chain: var chain } => (
+                work.Locks.Share(chain.Select(volume => volume.Uuid)),
+                chain[0].Slot!.Role == VolumeRole.Shared || work.ChildrenOf(chain[0]).Count > 0 ? [] : [chain[0]]),
+            _ => (work.Locks.Share([]), []),
+        };
+        try
+        {
+            return new Kept(locked, writable.Length > 0 ? await work.HoldAsync(writable) : null);
+        }
+        catch
+        {
+            locked.Dispose();
+            throw;
+        }
+    }
+
+    sealed class Kept(IDisposable locked, IAsyncDisposable? hold) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            using (locked)
+            {
+                await (hold?.DisposeAsync() ?? ValueTask.CompletedTask);
+            }
+        }
+    }
+}

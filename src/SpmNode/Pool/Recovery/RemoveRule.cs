@@ -1,0 +1,31 @@
+using OvirtSpm.Node.Roles;
+using OvirtSpm.Volumes.Journal;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Pool.Recovery;
+
+/// <summary>A removal goes on, as its caller wanted; when somebody uses the volume after all, its mark is taken back.</summary>
+/// <remarks>
+/// <code>
+/// the LV is gone               done
+/// marked, no map names it      removed, done
+/// marked, in use somewhere     the mark is taken back, undone: as the removal itself would have
+/// not marked                   undone
+/// </code>
+/// </remarks>
+sealed class RemoveRule(SpmTerm term, VolumeRemoval removal) : IRecoveryRule
+{
+    public OperationKind Kind => OperationKind.Remove;
+
+    public async Task<OperationOutcome> EndAsync(JournalRecord.Begun operation)
+    {
+        var volume = term.Volumes.Find(operation.Volume);
+        if (volume is not null && volume.Tags.Removal != RemovalMark.None)
+        {
+            return await removal.ResumeAsync(volume, operation);
+        }
+        var outcome = volume is null ? OperationOutcome.Done : OperationOutcome.Undone;
+        term.Journal.Later(new JournalRecord.Ended(operation.Operation, outcome));
+        return outcome;
+    }
+}

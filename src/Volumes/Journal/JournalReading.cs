@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+
+namespace OvirtSpm.Volumes.Journal;
+
+/// <summary>One segment of the ring at a glance.</summary>
+/// <param name="Header">Null when it is not believed.</param>
+/// <param name="Error">Empty for a segment that was never used.</param>
+public readonly record struct SegmentGlance(int Index, SegmentHeader? Header, RecordError Error);
+
+/// <summary>What the journal says to somebody who begins to write it, or only looks.</summary>
+/// <param name="Log">The log that counts; null when there is none yet.</param>
+/// <param name="LastHappened">What the metadata text said of the log's last commit.</param>
+/// <param name="Damage">What is not believed, of all that was looked at.</param>
+/// <param name="NextSequence">R18: neither the predecessor's current segment nor its next one.</param>
+public sealed record JournalReading(
+    ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, ulong NextSequence)
+{
+    /// <summary>No epoch at or below this one may begin to write (R22).</summary>
+    public ulong HighestEpoch => Segments.Max(segment => segment.Header?.Epoch ?? 0);
+
+    /// <summary>A later version of this program wrote something: what it means is not known here.</summary>
+    public JournalDamage? Later => Damage.FirstOrDefault(damage => damage.Error == RecordError.UnknownVersion);
+
+    public JournalState State() => Log?.State(LastHappened) ?? new JournalState();
+
+    /// <param name="read">All bytes of the segment with this index.</param>
+    /// <param name="happened">Did the commit of this block, of this epoch, take effect? Asked of the metadata text.</param>
+    /// <remarks>
+    /// The newest segment that was opened stands for all before it. One that begins an epoch counts only once its takeover's text is there;
+    /// until then the predecessor's log counts, up to the end that was found for it: that text may be in nobody's hands, and the
+    /// predecessor's last commit is to be judged again.
+    /// </remarks>
+    public static async ValueTask<JournalReading> ReadAsync(
+        JournalGeometry geometry, ImmutableArray<SegmentGlance> segments, Func<int, ValueTask<ReadOnlyMemory<byte>>> read, Func<JournalBlock, bool> happened)
+    {
+        var damage = segments.Where(s => s.Error is not (RecordError.None or RecordError.Empty)).Select(s => new JournalDamage(s.Index, 0, s.Error)).ToList();
+        var next = segments.Max(segment => segment.Header?.Sequence ?? 0) is var last and > 0 ? last + 2 : 1;
+        var candidates = segments.Select(segment => segment.Header).OfType<SegmentHeader>()
+            .OrderByDescending(header => header.Epoch).ThenByDescending(header => header.Sequence).ToList();
+        JournalPosition? end = null;
+        foreach (var header in candidates)
+        {
+            if (end is { } only && (header.Epoch != only.Epoch || header.Sequence != only.Sequence))
+            {
+                continue; // R18: landed after its end had been named
+            }
+
+            var log = JournalLog.Read((await read(header.Index)).Span, header, geometry.SectorSize, end?.OffsetBytes);
+            damage.AddRange(log.Damage);
+            if (!log.IsOpened)
+            {
+                // Torn while it was begun: nothing in it was acknowledged. Or damaged since: then what came before is all that is left.
+                damage.Add(new JournalDamage(header.Index, geometry.SectorSize, RecordError.WrongChecksum));
+                if (header is { BeginsEpoch: true, PredecessorEnd: null })
+                {
+                    break;
+                }
+
+                end = header.BeginsEpoch ? header.PredecessorEnd : end;
+                continue;
+            }
+
+            var lastHappened = log.Unsettled is not { } unsettled || happened(unsettled);
+            if (header.BeginsEpoch && log.Blocks.Length == 1 && !lastHappened)
+            {
+                if (header.PredecessorEnd is not { } before)
+                {
+                    break; // the very first takeover of this journal did not come to pass
+                }
+
+                end = before;
+                continue;
+            }
+
+            return new JournalReading(segments, log, lastHappened, [.. damage], next);
+        }
+
+        return new JournalReading(segments, null, false, [.. damage], next);
+    }
+}

@@ -1,0 +1,27 @@
+namespace OvirtSpm.Volumes.Journal;
+
+/// <summary>What was asked of the pool; the number on disk. A number is never given twice.</summary>
+public enum OperationKind : ushort
+{
+    /// <summary>A volume is made: LV, image, lease area, slot, final tags.</summary>
+    Create = 1,
+
+    /// <summary>A volume goes: mark, every map, the extents.</summary>
+    Remove = 2,
+
+    /// <summary>A thin volume gets extents: one commit, so it is never open.</summary>
+    Extend = 3,
+
+    /// <summary>A raw volume gets extents, zeros in them, then its capacity.</summary>
+    ExtendRaw = 4,
+}
+
+/// <summary>How an operation ended; the number on disk.</summary>
+public enum OperationOutcome : ushort
+{
+    /// <summary>All of it happened.</summary>
+    Done = 1,
+
+    /// <summary>Nothing of it is left that a user sees.</summary>
+    Undone = 2,
+}

@@ -1,0 +1,186 @@
+using FsCheck.Fluent;
+using OvirtSpm.Volumes.Journal;
+
+namespace OvirtSpm.Volumes.Tests.Journal;
+
+public class JournalRingTests
+{
+    private static readonly Guid Volume = Guid.Parse("eeeeeeee-0000-0000-0000-000000000001");
+    private static readonly RequestId Request = new(3, Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e"), 17);
+
+    private static JournalRecord.Begun Begun(ulong operation) => new(operation, OperationKind.Create, Request, Volume, 0, 1 << 30);
+
+    /// A domain that was made before there was a journal: its region is zero.
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public void A_region_of_zeros_has_no_log_and_no_damage(int sector)
+    {
+        var reading = new RingDisk(sector).Read();
+        Assert.Null(reading.Log);
+        Assert.Empty(reading.Damage);
+        Assert.Equal((1ul, 0ul), (reading.NextSequence, reading.HighestEpoch));
+        Assert.Empty(reading.State().Open);
+    }
+
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public void What_was_begun_is_open_for_the_successor_until_it_ended(int sector)
+    {
+        var disk = new RingDisk(sector);
+        var writer = disk.TakeOver(2);
+        disk.Commit(writer, 2, Begun(1));
+        Assert.Equal([Begun(1)], disk.Read().State().Open);
+        disk.Commit(writer, 2, new JournalRecord.Ended(1, OperationOutcome.Done));
+        var state = disk.Read().State();
+        Assert.Empty(state.Open);
+        Assert.Equal(new JournalRecord.Answered(Request, OperationKind.Create, Volume, OperationOutcome.Done), state.Find(Request));
+        Assert.Equal(1ul, state.LastOperation);
+    }
+
+    /// R24: the flush made the intent durable, the header was never written: it did not happen.
+    [Fact]
+    public void The_last_commit_counts_only_if_the_text_is_there()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        disk.CrashBeforeHeader(writer, Begun(1));
+        Assert.Empty(disk.Read().State().Open);
+        Assert.False(disk.Read().LastHappened);
+        disk.Text = disk.Text with { Seqno = disk.Text.Seqno + 1 };
+        Assert.Single(disk.Read().State().Open);
+    }
+
+    /// A commit that was given up before its header is followed by another one in its place.
+    [Fact]
+    public void A_dropped_commit_is_overwritten_by_the_next()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        disk.CrashBeforeHeader(writer, Begun(1));
+        writer.Dropped();
+        disk.Commit(writer, 2, Begun(2));
+        Assert.Equal([2ul], disk.Read().State().Open.Select(operation => operation.Operation));
+    }
+
+    /// R18.
+    [Fact]
+    public void An_epoch_begins_neither_in_its_predecessors_segment_nor_in_the_next_and_names_its_end()
+    {
+        var disk = new RingDisk(512);
+        var old = disk.TakeOver(2);
+        disk.Commit(old, 2, Begun(1));
+        var end = disk.Read().Log!.End;
+        disk.TakeOver(3);
+        var now = disk.Read();
+        Assert.Equal((3ul, end, true), (now.Log!.Header.Sequence, now.Log.Header.PredecessorEnd, now.Log.Header.BeginsEpoch));
+        Assert.Equal([Begun(1)], now.State().Open);
+    }
+
+    /// R18: a block of the stopped SPM lands after its end was named; also when the successor's takeover never came to pass.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_stopped_SPM_still_writes_is_void(bool takeoverCommitted)
+    {
+        var disk = new RingDisk(512);
+        var old = disk.TakeOver(2);
+        disk.Commit(old, 2, Begun(1));
+        var late = old.Next(null, [new JournalRecord.Ended(1, OperationOutcome.Done)])!.Value;
+        var stray = (late.OffsetBytes, (ReadOnlyMemory<byte>)late.Bytes.ToArray());
+        var successor = disk.Begin(3);
+        disk.Land(successor.Next(new CommitNote(disk.Text.Seqno + 2, 100, 7, 512, 1024), [])!.Value);
+        if (takeoverCommitted)
+        {
+            disk.Text = (3, disk.Text.Seqno + 2);
+        }
+
+        disk.Land(stray);
+        Assert.Single(disk.Read().State().Open);
+        Assert.Equal(5ul, disk.Read().NextSequence);
+    }
+
+    /// The takeover's block is durable, its text is not: the last commit of the SPM before it is still to be judged by the text.
+    [Fact]
+    public void A_takeover_that_did_not_come_to_pass_leaves_its_predecessors_log_in_force()
+    {
+        var disk = new RingDisk(512);
+        var old = disk.TakeOver(2);
+        disk.CrashBeforeHeader(old, Begun(1));
+        var successor = disk.Begin(3);
+        disk.Land(successor.Next(new CommitNote(disk.Text.Seqno + 2, 100, 7, 512, 1024), [])!.Value);
+        Assert.Empty(disk.Read().State().Open);
+        // The late header of the SPM before it lands: without a watchdog nothing prevents that.
+        disk.Text = disk.Text with { Seqno = disk.Text.Seqno + 1 };
+        Assert.Single(disk.Read().State().Open);
+        Assert.Equal(2ul, disk.Read().Log!.Header.Epoch);
+    }
+
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public void Round_the_ring_many_times_open_operations_and_answers_are_carried_along(int sector)
+    {
+        var disk = new RingDisk(sector, segments: 4);
+        var writer = disk.TakeOver(2);
+        disk.Commit(writer, 2, Begun(1));
+        disk.Commit(writer, 2, new JournalRecord.Answered(Request, OperationKind.Extend, Volume, OperationOutcome.Done));
+        var blocks = 12 * (JournalGeometry.SegmentBytes / 40_000);
+        for (var i = 0; i < blocks; i++)
+        {
+            disk.Commit(writer, 2, [.. Enumerable.Range(0, 400).Select(n => new JournalRecord.Freed($"{n:d36}", $"{n:d32}", 1))]);
+        }
+
+        var reading = disk.Read();
+        Assert.True(reading.Log!.Header.Sequence > 8, $"{reading.Log.Header}");
+        Assert.Empty(reading.Damage);
+        Assert.Equal([Begun(1)], reading.State().Open);
+        Assert.NotNull(reading.State().Find(Request));
+    }
+
+    /// The opening of a segment inside an epoch is torn: nothing in it was acknowledged, the one before it holds everything.
+    [Fact]
+    public void A_segment_that_was_torn_when_it_was_begun_leaves_the_one_before_it_in_force()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        disk.Commit(writer, 2, Begun(1));
+        for (var at = disk.Read().Log!.End.Sequence; disk.Read().Log!.End.Sequence == at;)
+        {
+            disk.Commit(writer, 2, [.. Enumerable.Range(0, 1500).Select(n => new JournalRecord.Freed($"{n:d200}", $"{n:d32}", 1))]);
+        }
+
+        var opened = disk.Read();
+        disk.Bytes[disk.Geometry.OffsetOf(opened.Log!.Header.Index) + 700] ^= 1;
+        disk.Text = disk.Text with { Seqno = disk.Text.Seqno - 1 };
+        var before = disk.Read();
+        Assert.Equal(opened.Log.Header.Sequence - 1, before.Log!.Header.Sequence);
+        Assert.Equal([Begun(1)], before.State().Open);
+        Assert.NotEmpty(before.Damage);
+    }
+
+    [Fact]
+    public void More_than_a_block_holds_is_refused()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        Assert.Null(writer.Next(null, [.. Enumerable.Range(0, 10_000).Select(n => new JournalRecord.Freed($"{n:d250}", $"{n:d32}", 1))]));
+    }
+
+    /// The largest batch beside the largest state: a segment always takes it.
+    [Fact]
+    public void A_full_state_and_a_full_batch_fit_one_block()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        for (var n = 1; n <= JournalState.Answers + 1000; n++)
+        {
+            writer.State.Apply(new JournalRecord.Answered(new RequestId(n % 250, new Guid(n % 1024 + 1, 0, 0, new byte[8]), (ulong)n), OperationKind.Extend, Volume, OperationOutcome.Done));
+        }
+
+        string[] tags = ["OVIRT_VOL_INITIALIZING", "MD_1947", "PU_00000000-0000-0000-0000-000000000000", "IU_00000000-0000-0000-0000-000000000000"];
+        var grant = new JournalRecord.Granted($"{Volume}", new string('x', 32), 0, [.. Enumerable.Range(0, 40).Select(n => new GrantedRun(0, n, 1))], new EquatableList<string>([.. tags]));
+        Assert.NotNull(writer.Next(default(CommitNote), [.. Enumerable.Repeat<JournalRecord>(grant, 1024)]));
+    }
+}
