@@ -194,7 +194,7 @@ public sealed class MetadataStore
     public async ValueTask<string?> ScrubAsync()
     {
         using var _ = Enter();
-        return await MetadataWriter.FindForeignAsync(copies);
+        return await writer.FindForeignAsync(copies);
     }
 
     /// <summary>For hosts that only read: takes what is on disk now, never older than <see cref="Current"/> (R5).</summary>

@@ -168,7 +168,13 @@ sealed class Membership(
         await RefreshRecordsAsync();
     }
 
+    /// <summary>Of every host id: one that is joining has a record before its lease can be seen.</summary>
     public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
+
+    /// <summary>Of host ids that the lease table has ever seen in use: the others' records say nothing of a live host.</summary>
+    /// <param name="leader">The SPM, which may have joined since the table was filled.</param>
+    public async Task RefreshRecordsInUseAsync(int leader) =>
+        known = await records.ReadUpToAsync(Math.Min(Math.Max(Math.Max(Keeper!.Hosts.HighestUsed, leader), identity.HostId), SpmLayout.Hosts));
 
     /// <summary>R28: what a host says of itself, if it is the incarnation that holds the lease.</summary>
     public HostRecord? RecordOf(int hostId, ulong generation) =>
