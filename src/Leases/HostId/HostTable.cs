@@ -17,6 +17,9 @@ public sealed class HostTable
 
     /// <summary>Host ids in use, or that cannot be read, in order. Replaced, never changed: anybody reads it.</summary>
     private volatile int[] used = [];
+
+    /// <summary>The last look, for ids that are not in use: all of them share it.</summary>
+    private volatile LastLook? last;
     private readonly LeaseGeometry geometry;
     private readonly LeaseName lockspace;
     private readonly int self;
@@ -53,6 +56,11 @@ public sealed class HostTable
             return null;
         }
 
+        if (!IsUsed(seen) && last is { } look && hostId <= look.UpTo)
+        {
+            seen = seen with { LastLook = look.AskedAt };
+        }
+
         var record = seen.Record;
         var ioTimeout = TimeSpan.FromSeconds(record?.IoTimeoutSeconds ?? 0);
         return new HostView(hostId, record?.OwnerGeneration ?? 0, record?.Resource ?? default, StateOf(hostId, seen),
@@ -79,11 +87,15 @@ public sealed class HostTable
             }
             else if (IsUsed(known))
             {
-                // Of an id that nobody ever held it does not matter when it was looked at; there are two thousand of them.
+                // Those that nobody ever held share one time, below; there are two thousand of them.
                 Volatile.Write(ref sightings[id], known with { LastLook = askedAt });
             }
         }
+
+        last = new LastLook(askedAt, Math.Min(geometry.MaxHosts, area.Length / (int)geometry.HostIdOffset(2)));
     }
+
+    private sealed record LastLook(TimeSpan AskedAt, int UpTo);
 
     private Span<byte> SeenBytes(int id) => seenBytes.AsSpan(id * LeaderRecord.SizeBytes, LeaderRecord.SizeBytes);
 

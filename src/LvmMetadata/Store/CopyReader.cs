@@ -72,7 +72,7 @@ internal static class CopyReader
             : new CopyRead(new CopyState.Current(), location, group, text);
     }
 
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadTextAsync(IPvArea pv, DiskArea area, TextLocation location)
+    public static async ValueTask<ReadOnlyMemory<byte>> ReadTextAsync(IPvArea pv, DiskArea area, TextLocation location)
     {
         var (first, second) = new MetadataRing(area.SizeBytes, pv.SectorSize).Pieces(location);
         var text = new byte[location.SizeBytes];

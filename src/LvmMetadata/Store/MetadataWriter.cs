@@ -150,7 +150,7 @@ internal sealed class MetadataWriter
     public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location) =>
         await copy.Pv.WriteAsync(copy.Area.OffsetBytes, await HeaderSectorAsync(copy, location));
 
-    private static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location)
+    internal static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location)
     {
         var sector = DiskMemory.Allocate(copy.HeaderWriteBytes);
         if (sector.Length > MdaHeader.Bytes)

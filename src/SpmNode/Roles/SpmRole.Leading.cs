@@ -73,6 +73,10 @@ sealed partial class SpmRole
         TellLook();
         counters.TookOver();
         log($"SPM with epoch {epoch}, seqno {begun.Worker.Current.Seqno}");
+        foreach (var note in begun.Notes)
+        {
+            log(note);
+        }
         _ = succession?.TakenAsync(epoch);
         var writing = begun.Worker.RunAsync();
         using var ending = new CancellationTokenSource();

@@ -3,6 +3,7 @@ using OvirtSpm.Leases;
 using OvirtSpm.Monitor;
 using OvirtSpm.Node;
 using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
@@ -210,7 +211,10 @@ internal sealed class PoolHost
         var policy = GrowthPolicy.Default with { ExtentBytes = extent, MinimumChunkBytes = extent, MinimumWatermarkBytes = extent / 2 };
         HostNode? node = null;
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy)
+        {
+            Ids = new RequestIds(Id, RandomIdentity.Guid(world.Choice)),
+        };
         var activator = new VolumeActivator(
             domain, membership, maps, new SimServer(this, life), volume => growth.ForHeldWrites(volume, _ => world.Stats.Grown++), "/run",
             TimeSpan.FromSeconds(20), clock, new ExportMetrics(meter), Log);
