@@ -67,8 +67,8 @@ sealed partial class VolumeActivator(
             if (mode == ActivationMode.ReadWrite
                 && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Working))
             {
-                // R10: a crash between writing the entry and looking at the others' maps leaves an entry that was never entitled to
-                // serve. A map that cannot be read does not count here: while it could be, this volume was found to be ours.
+                // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
+                // since all the others were read and this volume was found to be ours.
                 log($"volume {volume.Name} is not served again: another host has it active for writing, too");
                 continue;
             }
@@ -170,7 +170,9 @@ sealed partial class VolumeActivator(
         VolumeLease? lease = null;
         try
         {
-            await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
+            // R10: keeps others away like a writer's entry. But a node that is killed before it has looked at their maps was never entitled
+            // to write, and must not be when it starts again and cannot read one of them.
+            await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.Working, generation);
             var view = await LunReader.ViewAsync(domain);
             var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
@@ -180,7 +182,7 @@ sealed partial class VolumeActivator(
             var others = (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId);
             if (others.Where(other => other.Use == SlotUse.Working).ToList() is [var worker, ..])
             {
-                throw Refusal.Conflict($"volume {volume.Name} is being worked on by host id {worker.Host}, the SPM; ask again when that is done.");
+                throw Refusal.Conflict($"volume {volume.Name} is being worked on or activated by host id {worker.Host}; ask again when that is done.");
             }
             if (!readOnly && others is [var other, ..])
             {
@@ -191,6 +193,10 @@ sealed partial class VolumeActivator(
             }
             // Behind the entry: the slot is this volume's as long as that stands there.
             lease = await LeaseForAsync(now, slot, readOnly, exclusive);
+            if (!readOnly)
+            {
+                await maps.SetAsync(slot, ActivationMode.ReadWrite, generation);
+            }
             if (!membership.IsValid)
             {
                 // R12: read again, since the storage may have kept us waiting past the deadline.
