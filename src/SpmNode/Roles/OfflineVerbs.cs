@@ -33,14 +33,14 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
         VolumeRemoval.Check(view, volume);
         await using var pool = await OpenAsync();
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
-        return await pool.DeleteVolumeAsync(volume.Name, request);
+        return await pool.DeleteVolumeAsync(volume.Name, request, wipe);
     }
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)
