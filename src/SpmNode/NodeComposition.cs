@@ -1,5 +1,6 @@
 using System.Reflection;
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
@@ -37,6 +38,12 @@ static class NodeComposition
     /// <summary>Reading verbs on a LUN.</summary>
     public static IPoolVerbs OpenReader(string path, int? sectorSize = null) => new LunReader(OpenLun(path, readOnly: true, sectorSize));
 
+    public static async Task<Api.JournalReply> ReadJournalAsync(string path, int? sectorSize)
+    {
+        await using var reader = new LunReader(OpenLun(path, readOnly: true, sectorSize));
+        return await reader.JournalAsync();
+    }
+
     /// <summary>Writing verbs on a LUN without a node.</summary>
     public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
         new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
@@ -49,6 +56,14 @@ static class NodeComposition
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
     }
 
+    /// <summary>Makes a kept text of the metadata current again, as the SPM of a domain that nobody uses.</summary>
+    public static async Task<VolumeGroup> RestoreMetadataAsync(string path, int? sectorSize, VolumeGroup kept, bool wait, CancellationToken stop)
+    {
+        using var lun = OpenLun(path, readOnly: false, sectorSize);
+        return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
+    }
+
+    /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {
         using var lun = OpenLun(path, readOnly: false, sectorSize);
@@ -86,7 +101,10 @@ static class NodeComposition
         HostNode? node = null;
         var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy)
+        {
+            Ids = new RequestIds(options.HostId, RandomIdentity.Guid(Choice)),
+        };
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);

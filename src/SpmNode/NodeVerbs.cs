@@ -55,6 +55,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<VolumeReply> GetVolumeAsync(string reference) => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
 
+    public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
+
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)

@@ -42,6 +42,7 @@ static class ApiServer
     {
         app.MapGet("/v1/status", () => node.Status());
         app.MapGet("/v1/hosts", node.HostsAsync);
+        app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));

@@ -9,6 +9,8 @@ interface INodeVerbs : IPoolVerbs
 
     Task<IReadOnlyList<HostReply>> HostsAsync();
 
+    Task<JournalReply> JournalAsync();
+
     /// <param name="exclusive">Hold the volume's own lease while it is active.</param>
     Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false);
 

@@ -55,6 +55,9 @@ public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long Length
 [JsonDerivedType(typeof(Merge), "merge")]
 public abstract record VolumeChange
 {
+    /// <summary>R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</summary>
+    public string? Request { get; init; }
+
     /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
     public sealed record Reduce : VolumeChange;
 

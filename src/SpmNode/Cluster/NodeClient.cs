@@ -10,7 +10,7 @@ using Polly.Retry;
 namespace OvirtSpm.Node.Cluster;
 
 /// <summary>A node's HTTP API as seen by the CLI and by other nodes. Redirects to the leader are followed.</summary>
-/// <remarks>Repeats are harmless (caller-chosen uuids, absolute sizes), so a lost connection is tried again a few times.</remarks>
+/// <remarks>Repeats are harmless (the same request id, caller-chosen uuids, absolute sizes), so a lost connection is tried again a few times.</remarks>
 sealed class NodeClient : IPoolVerbs
 {
     readonly HttpClient http;
@@ -44,6 +44,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => SendAsync<IReadOnlyList<VolumeReply>>(HttpMethod.Get, "v1/volumes");
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => SendAsync<VolumeReply>(HttpMethod.Get, Volume(reference));
+
+    public Task<JournalReply> JournalAsync() => SendAsync<JournalReply>(HttpMethod.Get, "v1/journal");
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request);
 

@@ -168,7 +168,13 @@ sealed class Membership(
         await RefreshRecordsAsync();
     }
 
+    /// <summary>Of every host id: one that is joining has a record before its lease can be seen.</summary>
     public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
+
+    /// <summary>Of host ids that the lease table has ever seen in use: the others' records say nothing of a live host.</summary>
+    /// <param name="leader">The SPM, which may have joined since the table was filled.</param>
+    public async Task RefreshRecordsInUseAsync(int leader) =>
+        known = await records.ReadUpToAsync(Math.Min(Math.Max(Math.Max(Keeper!.Hosts.HighestUsed, leader), identity.HostId), SpmLayout.Hosts));
 
     /// <summary>R28: what a host says of itself, if it is the incarnation that holds the lease.</summary>
     public HostRecord? RecordOf(int hostId, ulong generation) =>
@@ -262,6 +268,11 @@ sealed class Membership(
     async Task RefuseOtherTagsAsync()
     {
         var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        if (read.Group is null && domain.IsMetadataLost)
+        {
+            // Whoever brings the metadata back: without them nobody else can come either, with other timeouts or the same.
+            return;
+        }
         if (read.Group is not { } group)
         {
             throw Refusal.Unavailable($"host id {identity.HostId} is not taken while the volume group cannot be read: {read.Problem}");
