@@ -75,6 +75,29 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     /// <summary>A removal that nobody attends to any more: goes on when no map names the volume, otherwise the mark is taken back.</summary>
     public async Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
+        lock (underWay)
+        {
+            // R10: as for two deletions at once.
+            if (!underWay.Add(volume.Uuid))
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is being deleted right now by somebody who asked for it.");
+            }
+        }
+        try
+        {
+            return await ResumeAloneAsync(volume, operation);
+        }
+        finally
+        {
+            lock (underWay)
+            {
+                underWay.Remove(volume.Uuid);
+            }
+        }
+    }
+
+    async Task<OperationOutcome> ResumeAloneAsync(VolumeInfo volume, JournalRecord.Begun operation)
+    {
         try
         {
             await RefuseWhenUsedAsync(volume);
