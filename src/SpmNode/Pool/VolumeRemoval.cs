@@ -81,6 +81,29 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
     /// <remarks>One that was to be wiped only goes on: part of it may be zeros already.</remarks>
     public async Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
+        lock (underWay)
+        {
+            // R10: as for two deletions at once.
+            if (!underWay.Add(volume.Uuid))
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is being deleted right now by somebody who asked for it.");
+            }
+        }
+        try
+        {
+            return await ResumeAloneAsync(volume, operation);
+        }
+        finally
+        {
+            lock (underWay)
+            {
+                underWay.Remove(volume.Uuid);
+            }
+        }
+    }
+
+    async Task<OperationOutcome> ResumeAloneAsync(VolumeInfo volume, JournalRecord.Begun operation)
+    {
         var zeroed = volume.Tags.Removal == RemovalMark.ZeroThenRemove;
         try
         {
