@@ -38,6 +38,12 @@ static class NodeComposition
     /// <summary>Reading verbs on a LUN.</summary>
     public static IPoolVerbs OpenReader(string path, int? sectorSize = null) => new LunReader(OpenLun(path, readOnly: true, sectorSize));
 
+    public static async Task<Api.JournalReply> ReadJournalAsync(string path, int? sectorSize)
+    {
+        await using var reader = new LunReader(OpenLun(path, readOnly: true, sectorSize));
+        return await reader.JournalAsync();
+    }
+
     /// <summary>Writing verbs on a LUN without a node.</summary>
     public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
         new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
@@ -61,22 +67,7 @@ static class NodeComposition
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {
         using var lun = OpenLun(path, readOnly: false, sectorSize);
-        var domain = await PoolDomain.OpenAsync(lun);
-        var ports = OfflinePorts();
-        var membership = await OfflineJoin.JoinAsync(domain, ports, new OfflinePatience(ports, stop), stop);
-        using var renewing = new CancellationTokenSource();
-        var renewal = membership.Keeper!.RunAsync(renewing.Token);
-        try
-        {
-            await new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner).AdoptAsync(membership.Generation);
-            return await act(domain, membership);
-        }
-        finally
-        {
-            renewing.Cancel();
-            await renewal;
-            await membership.LeaveAsync();
-        }
+        return await OfflineHost.RunAsync(lun, OfflinePorts(), act, stop);
     }
 
     /// <summary>Takes a named lease without a node.</summary>
@@ -110,7 +101,10 @@ static class NodeComposition
         HostNode? node = null;
         var peers = new HttpClusterTransport(PeerTimeout);
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, peers, () => node!.Leader(), policy)
+        {
+            Ids = new RequestIds(options.HostId, RandomIdentity.Guid(Choice)),
+        };
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
@@ -164,9 +158,7 @@ static class NodeComposition
 
     static OfflinePorts OfflinePorts()
     {
-        var state = Directory.CreateTempSubdirectory("spm-").FullName;
-        var machine = MachineId.Read(state);
-        Directory.Delete(state, recursive: true);
+        var machine = MachineId.ReadOrRandom();
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),

@@ -55,6 +55,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<VolumeReply> GetVolumeAsync(string reference) => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
 
+    public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
+
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
@@ -73,7 +75,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) => node.Chains.ActivateAsync(reference, readOnly);
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)
     {
@@ -142,5 +144,5 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     static ActiveVolumeReply Describe(ActiveVolume active) => new(
         active.Volume.ToString(), active.ReadOnly, active.Served.SocketPath, active.Export.AllocatedBytes, active.Export.SizeBytes,
-        active.Export.HeldWrites, 0);
+        active.Export.HeldWrites, 0, active.IsExclusive);
 }

@@ -120,6 +120,41 @@ public sealed class VolumeGroupDraft
         return new EditOutcome.Done(newExtentCount);
     }
 
+    /// <summary>R6b: gives a volume exactly these extents behind those it has, as somebody gave them before; makes it when it is not there.</summary>
+    /// <param name="tags">Of a new volume.</param>
+    public EditOutcome Give(string name, LvmUuid id, IReadOnlyList<ExtentRun> runs, IEnumerable<string> tags, DateTimeOffset createdAt, string host)
+    {
+        var there = Find(name);
+        if (From.WriteRefusal is { } refusal)
+        {
+            return new EditOutcome.Refused(refusal);
+        }
+        if (there is null ? GroupRules.NewVolumeNameProblem(From.Name, name) is not null || id.IsEmpty || !IsNew(id) : there.EditRefusal is not null || there.Uuid != id)
+        {
+            return new EditOutcome.Refused($"volume '{name}' ({id}) cannot be given extents: another one has its name or uuid, or it is of a kind that is not changed here");
+        }
+        var (wanted, after) = (tags.Distinct().ToImmutableArray(), free);
+        foreach (var run in runs)
+        {
+            if (run.PvIndex < 0 || run.PvIndex >= From.PhysicalVolumes.Length || run.Length < 1
+                || ExtentAllocator.PlanAt(after, run.Length, new Placement(run.PvIndex, run.Start), out after) is null)
+            {
+                return new EditOutcome.NoSpace(run.Length, 0);
+            }
+        }
+        if (runs.Count == 0 || TagsProblem(wanted) is not null)
+        {
+            return new EditOutcome.Refused($"volume '{name}': no extents, or tags that LVM does not take");
+        }
+        var next = there is null
+            ? NewLinearVolume.Make(From, name, id, [.. runs], wanted, createdAt, host, nextOrdinal++)
+            : LogicalVolumeEdit.Grown(there, [.. runs], From.PhysicalVolumes, From.ExtentSizeBytes);
+        ids = there is null ? ids!.Add(id) : ids;
+        free = after;
+        Put(there, next);
+        return new EditOutcome.Done(next.ExtentCount);
+    }
+
     /// <param name="newExtentCount">Absolute, at least 1; a volume as small or smaller is AlreadyThere. The tail's extents become free.</param>
     public EditOutcome Reduce(string name, long newExtentCount)
     {

@@ -79,9 +79,11 @@ public sealed class MetadataStore
                 }
             }
         }
+        Func<VolumeGroupDraft, string?>? reapply = null;
         if (journal is not null)
         {
             var basis = await journal(found);
+            reapply = basis.Reapply;
             if (basis.Objection is { } against)
             {
                 return new TakeOverOutcome.NotIssued(against);
@@ -93,7 +95,7 @@ public sealed class MetadataStore
         {
             return new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
         }
-        return await RollForwardAsync(read, found, seqno, guard, $"take over with epoch {guard.Epoch}", isFirst: true);
+        return await RollForwardAsync(read, found, seqno, guard, $"take over with epoch {guard.Epoch}", isFirst: true, reapply);
     }
 
     /// <summary>Makes a kept text current again, whatever is on the disk now: the first commit of an epoch. Nobody may use a volume meanwhile.</summary>
@@ -192,7 +194,7 @@ public sealed class MetadataStore
     public async ValueTask<string?> ScrubAsync()
     {
         using var _ = Enter();
-        return await MetadataWriter.FindForeignAsync(copies);
+        return await writer.FindForeignAsync(copies);
     }
 
     /// <summary>For hosts that only read: takes what is on disk now, never older than <see cref="Current"/> (R5).</summary>
@@ -215,7 +217,8 @@ public sealed class MetadataStore
     }
 
     private async ValueTask<TakeOverOutcome> RollForwardAsync(
-        VolumeGroupRead read, VolumeGroup from, uint seqno, IWriteGuard guard, string description, bool isFirst)
+        VolumeGroupRead read, VolumeGroup from, uint seqno, IWriteGuard guard, string description, bool isFirst,
+        Func<VolumeGroupDraft, string?>? reapply = null)
     {
         var behind = read.Copies
             .Where(copy => copy.State is not (CopyState.Current or CopyState.Ignored))
@@ -227,7 +230,12 @@ public sealed class MetadataStore
             return new TakeOverOutcome.NotIssued(
                 $"the group has {copies.Count} used metadata copies, writing needs 2: make the group with two, or switch one on with pvchange --metadataignore n");
         }
-        var next = new VolumeGroupDraft(from).Build(seqno, guard.Epoch, clock.GetUtcNow(), description, host);
+        var draft = new VolumeGroupDraft(from);
+        if (reapply?.Invoke(draft) is { } impossible)
+        {
+            return new TakeOverOutcome.NotIssued(impossible);
+        }
+        var next = draft.Build(seqno, guard.Epoch, clock.GetUtcNow(), description, host);
         switch (Note(await writer.WriteAsync(copies, next, guard, isFirst), guard))
         {
             case CommitOutcome.Committed:

@@ -42,6 +42,7 @@ static class ApiServer
     {
         app.MapGet("/v1/status", () => node.Status());
         app.MapGet("/v1/hosts", node.HostsAsync);
+        app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
@@ -68,7 +69,8 @@ static class ApiServer
 
     static void MapLocal(WebApplication app, INodeVerbs node)
     {
-        app.MapPost("/v1/volumes/{reference}/activate", (string reference, bool? readOnly) => node.ActivateAsync(reference, readOnly ?? false));
+        app.MapPost("/v1/volumes/{reference}/activate", (string reference, bool? readOnly, bool? exclusive) =>
+            node.ActivateAsync(reference, readOnly ?? false, exclusive ?? false));
         app.MapPost("/v1/volumes/{reference}/deactivate", (string reference) => node.DeactivateAsync(reference));
         app.MapGet("/v1/guests", node.Guests);
         app.MapPost("/v1/guests", (WatchGuestRequest request) => node.WatchGuest(request));

@@ -9,7 +9,10 @@ interface INodeVerbs : IPoolVerbs
 
     Task<IReadOnlyList<HostReply>> HostsAsync();
 
-    Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly);
+    Task<JournalReply> JournalAsync();
+
+    /// <param name="exclusive">Hold the volume's own lease while it is active.</param>
+    Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false);
 
     Task<VolumeReply> DeactivateAsync(string reference);
 

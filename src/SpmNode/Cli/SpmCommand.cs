@@ -16,6 +16,7 @@ public static class SpmCommand
             ImageVerbs.Create(),
             MetadataVerbs.Create(),
             LeaseVerbs.Create(),
+            JournalVerbs.Create(),
             NodeCommands.CreateNode(),
             NodeCommands.CreateStatus(),
             HostCommands.Create(),

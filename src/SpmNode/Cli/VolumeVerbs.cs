@@ -13,6 +13,8 @@ static class VolumeVerbs
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
     static readonly Option<bool> wait = CommonOptions.Wait();
+    static readonly Option<string> request = new("--request") { Description = "the id of a request that was asked before: it is not done twice, and what became of it is told" };
+    static readonly RequestIds ids = new(0, Guid.NewGuid());
     static readonly Argument<string> reference = new("volume") { Description = "uuid, unique prefix of it, or alias" };
 
     public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, merge, delete, activate, deactivate")
@@ -23,11 +25,11 @@ static class VolumeVerbs
         Verb("info", "Everything known of one volume.", [reference], writes: false, async (pool, parsed) =>
             PrintOne(await pool.GetVolumeAsync(parsed.GetValue(reference)!), parsed.GetValue(json))),
         Extend(),
-        Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, async (pool, parsed) =>
+        Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, Request, async (pool, parsed, id) =>
         {
-            var deleted = await pool.DeleteVolumeAsync(parsed.GetValue(reference)!);
+            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id));
             Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
-        }),
+        }, request),
         Activate(),
         Deactivate(),
         Change("reduce", "Give back the space behind the last used cluster of a thin volume.", [], _ => new VolumeChange.Reduce(),
@@ -71,32 +73,51 @@ static class VolumeVerbs
             }
             return new CreateVolumeRequest(
                 parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, parsed.GetValue(size) is { } given ? Sizes.Parse(given) : 0, parsed.GetValue(format)!,
-                parsed.GetValue(alias), parsed.GetValue(noZero), Parent: below, Source: source);
-        }, async (pool, parsed, request) =>
+                parsed.GetValue(alias), parsed.GetValue(noZero), Request(parsed), Parent: below, Source: source);
+        }, async (pool, parsed, asked) =>
         {
-            PrintOne(await pool.CreateVolumeAsync(request), parsed.GetValue(json));
-        }, size, format, alias, uuid, noZero, parent, from);
+            PrintOne(await Named(asked.Request!, () => pool.CreateVolumeAsync(asked)), parsed.GetValue(json));
+        }, size, format, alias, uuid, noZero, parent, from, request);
     }
 
     static Command Extend()
     {
         var size = new Argument<string>("size") { Description = "at least this large, e.g. 2G: the allocation of a cow volume, capacity and LV of a raw one" };
-        return Verb("extend", "Make a volume larger.", [reference, size], writes: true, parsed => new ExtendVolumeRequest(Sizes.Parse(parsed.GetValue(size)!), null, null, null),
-            async (pool, parsed, request) =>
+        return Verb("extend", "Make a volume larger.", [reference, size], writes: true, parsed => new ExtendVolumeRequest(Sizes.Parse(parsed.GetValue(size)!), null, null, null, Request(parsed)),
+            async (pool, parsed, asked) =>
         {
-            var reply = await pool.ExtendVolumeAsync(parsed.GetValue(reference)!, request);
+            var reply = await Named(asked.Request!, () => pool.ExtendVolumeAsync(parsed.GetValue(reference)!, asked));
             Say(parsed, reply, $"{reply.Volume} has {SizeText.Format(reply.AllocatedBytes)} of at most {SizeText.Format(reply.MaximumBytes)}");
-        });
+        }, request);
+    }
+
+    static string Request(ParseResult parsed) => parsed.GetValue(request) ?? ids.Next();
+
+    /// <summary>R24: whoever does not know what became of a request is told how to ask.</summary>
+    static async Task<T> Named<T>(string id, Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Refusal unsure) when (unsure.Code is RefusalCode.OutcomeUnknown or RefusalCode.Unavailable)
+        {
+            throw new Refusal(unsure.Code, $"{unsure.Message} '--request {id}' asks for the same request again.");
+        }
     }
 
     static Command Activate()
     {
         var readOnly = new Option<bool>("--read-only");
-        var command = new Command("activate", "Serve a volume on the node at --url; prints QEMU's -blockdev option.") { reference, readOnly, url, json };
+        var exclusive = new Option<bool>("--exclusive")
+        {
+            Description = "hold the volume's lease while it is active: no other host, oVirt's neither, can; its guest's writes fail when the lease is lost",
+        };
+        var command = new Command("activate", "Serve a volume on the node at --url; prints QEMU's -blockdev option.") { reference, readOnly, exclusive, url, json };
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             await using var node = NodeAt(parsed);
-            var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly));
+            var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly), parsed.GetValue(exclusive));
             Say(parsed, reply, reply.Chain.Count == 0 ? reply.BlockDevice : string.Join(Environment.NewLine, reply.Chain.Select(option => $"-blockdev {option}")));
             return 0;
         }));

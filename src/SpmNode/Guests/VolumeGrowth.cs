@@ -13,10 +13,13 @@ sealed class VolumeGrowth(
     Guid domain, Membership membership, Func<VolumeActivator> activator, IClusterTransport transport, Func<LeaderRoute> leader, GrowthPolicy policy)
     : IExtendRequests
 {
+    /// <summary>R24: numbers this host's requests; null for none.</summary>
+    public RequestIds? Ids { get; init; }
+
     public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch);
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next());
         var reply = leader() switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),

@@ -160,8 +160,8 @@ sealed class VolumeExtension(
         // R13: between commits the fence is asked before every write to the special volumes, too.
         await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid)
             .WriteAsync(number, volume.Uuid, slot with { CapacityBytes = after });
-        EndLater(operation, OperationOutcome.Done);
         await term.Volumes.RefreshSlotAsync(number);
+        EndLater(operation, OperationOutcome.Done);
         return term.Fence.MayWrite()
             ? reply
             // R1: read after the last write returned.

@@ -12,9 +12,9 @@ sealed record JournalPlace(IPvArea Pv, long OffsetBytes, JournalGeometry Geometr
     public static JournalPlace Of(PoolDomain domain) => new(
         domain.Lun.Metadata, domain.SpmOffset, new JournalGeometry(domain.Layout.Journal, domain.Lun.SectorSize), domain.Superblock.Pool);
 
-    /// <param name="text">The metadata that is chosen: it decides whether the log's last commit took effect.</param>
+    /// <param name="text">The metadata that is chosen: it decides whether the log's last commit took effect. Null when none can be read.</param>
     /// <exception cref="IOException">The device failed.</exception>
-    public async ValueTask<JournalReading> ReadAsync(VolumeGroup text)
+    public async ValueTask<JournalReading> ReadAsync(VolumeGroup? text)
     {
         var glances = ImmutableArray.CreateBuilder<SegmentGlance>(Geometry.Segments);
         for (var index = 0; index < Geometry.Segments; index++)
@@ -39,9 +39,9 @@ sealed record JournalPlace(IPvArea Pv, long OffsetBytes, JournalGeometry Geometr
     /// A text of ours with this number is this commit's: an epoch has one writer, and a block whose commit failed is overwritten by the next
     /// attempt. A foreign text with the same number was put where ours would have gone.
     /// </remarks>
-    static bool TookEffect(VolumeGroup text, JournalBlock block)
+    static bool TookEffect(VolumeGroup? text, JournalBlock block)
     {
         var version = new MetadataVersion(block.Position.Epoch, block.Commit!.Value.Seqno);
-        return text.Version > version || (text.Version == version && text.HasTripwire);
+        return text is not null && (text.Version > version || (text.Version == version && text.HasTripwire));
     }
 }

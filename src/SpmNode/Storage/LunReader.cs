@@ -50,6 +50,12 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return view.Describe(volume, (await UsersAsync(view.Domain))(volume));
     }
 
+    public async Task<JournalReply> JournalAsync()
+    {
+        var domain = await PoolDomain.OpenAsync(lun);
+        return await JournalView.ReadAsync(domain, domain.Group);
+    }
+
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => throw NoLease();
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();

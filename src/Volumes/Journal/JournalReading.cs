@@ -12,9 +12,22 @@ public readonly record struct SegmentGlance(int Index, SegmentHeader? Header, Re
 /// <param name="LastHappened">What the metadata text said of the log's last commit.</param>
 /// <param name="Damage">What is not believed, of all that was looked at.</param>
 /// <param name="NextSequence">R18: neither the predecessor's current segment nor its next one.</param>
+/// <param name="Before">The same epoch's segment before the log's: for its commits only.</param>
 public sealed record JournalReading(
-    ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, ulong NextSequence)
+    ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, ulong NextSequence, JournalLog? Before = null)
 {
+    /// <summary>The commits of this epoch that are known here, in order.</summary>
+    public IEnumerable<JournalBlock> Commits => (Before?.Blocks ?? []).Concat(Log?.Blocks ?? []).Where(block => block.Commit is not null);
+
+    /// <summary>R6b: commits that are above a text although the SPM went on after them, and whatever followed those.</summary>
+    /// <param name="headersLost">The headers are known to have named more than they do: then the last commit, too, may have been acknowledged.</param>
+    /// <returns>None when at most the last commit is missing: that one may not have happened, and then nobody was told of it.</returns>
+    public IReadOnlyList<JournalBlock> LostAbove(ulong epoch, uint seqno, bool headersLost = false)
+    {
+        var above = Commits.Where(block => (block.Position.Epoch, block.Commit!.Value.Seqno).CompareTo((epoch, seqno)) > 0).ToList();
+        return !headersLost && above is [var only] && only == Log?.Unsettled ? [] : above;
+    }
+
     /// <summary>No epoch at or below this one may begin to write (R22).</summary>
     public ulong HighestEpoch => Segments.Max(segment => segment.Header?.Epoch ?? 0);
 
@@ -72,7 +85,9 @@ public sealed record JournalReading(
                 continue;
             }
 
-            return new JournalReading(segments, log, lastHappened, [.. damage], next);
+            var former = header.BeginsEpoch ? null : candidates.Find(h => h.Epoch == header.Epoch && h.Sequence == header.Sequence - 1);
+            var commitsBefore = former is null ? null : JournalLog.Read((await read(former.Index)).Span, former, geometry.SectorSize);
+            return new JournalReading(segments, log, lastHappened, [.. damage], next, commitsBefore);
         }
 
         return new JournalReading(segments, null, false, [.. damage], next);

@@ -3,6 +3,7 @@ using OvirtSpm.Leases;
 using OvirtSpm.Monitor;
 using OvirtSpm.Node;
 using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
@@ -57,11 +58,14 @@ internal sealed class PoolHost
 
     public bool IsFrozen => process is { IsFrozen: true };
 
-    /// <summary>What happens to this host at the very moment it issues its next metadata write.</summary>
-    public Action? AtNextMetadataWrite { get; set; }
+    /// <summary>What happens to this host at the very moment it issues a write of some kind; null: nothing.</summary>
+    public PoolAim? Aim { get; set; }
 
     /// <summary>Volumes a killed process left served: its map entries must keep them until its next life has looked.</summary>
     public IReadOnlyList<string> LeftServed { get; private set; } = [];
+
+    /// <summary>Its entry was cleared in order, perhaps by a later life than the one that was killed.</summary>
+    public void NoLongerServes(string volume) => LeftServed = [.. LeftServed.Where(left => left != volume)];
 
     /// <summary>The verbs of the SPM, if this host is it and its program runs.</summary>
     public PoolVerbs? Verbs => process is { IsDead: false, IsFrozen: false } ? Node?.Verbs : null;
@@ -207,7 +211,10 @@ internal sealed class PoolHost
         var policy = GrowthPolicy.Default with { ExtentBytes = extent, MinimumChunkBytes = extent, MinimumWatermarkBytes = extent / 2 };
         HostNode? node = null;
         var growth = new VolumeGrowth(
-            domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy);
+            domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy)
+        {
+            Ids = new RequestIds(Id, RandomIdentity.Guid(world.Choice)),
+        };
         var activator = new VolumeActivator(
             domain, membership, maps, new SimServer(this, life), volume => growth.ForHeldWrites(volume, _ => world.Stats.Grown++), "/run",
             TimeSpan.FromSeconds(20), clock, new ExportMetrics(meter), Log);

@@ -45,7 +45,9 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
+    public Task<JournalReply> JournalAsync() => Task.FromResult(new JournalReply(5, 3, 1024, 2, null, new JournalCommitReply(5, 17, true), [], 0, [], []));
+
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd", []));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);

@@ -11,7 +11,8 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// it does not                            done: the commit of the final tags took effect
 /// </code>
 /// </remarks>
-sealed class CreateRule(SpmTerm term, VolumeRemoval removal) : IRecoveryRule
+/// <param name="tidy">Called when one was taken back: it may have been a snapshot, whose parent is a leaf again.</param>
+sealed class CreateRule(SpmTerm term, VolumeRemoval removal, Func<Task> tidy) : IRecoveryRule
 {
     public OperationKind Kind => OperationKind.Create;
 
@@ -21,6 +22,7 @@ sealed class CreateRule(SpmTerm term, VolumeRemoval removal) : IRecoveryRule
         if (volume?.Tags.Initializing == true)
         {
             await removal.RemoveLeftoverAsync(volume);
+            await tidy();
             return OperationOutcome.Undone;
         }
         var outcome = volume is null ? OperationOutcome.Undone : OperationOutcome.Done;

@@ -13,7 +13,8 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// not marked                   undone
 /// </code>
 /// </remarks>
-sealed class RemoveRule(SpmTerm term, VolumeRemoval removal) : IRecoveryRule
+/// <param name="childLeft">As for <see cref="CreateRule"/>.</param>
+sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, Func<Guid, Task>? childLeft = null) : IRecoveryRule
 {
     public OperationKind Kind => OperationKind.Remove;
 
@@ -22,7 +23,9 @@ sealed class RemoveRule(SpmTerm term, VolumeRemoval removal) : IRecoveryRule
         var volume = term.Volumes.Find(operation.Volume);
         if (volume is not null && volume.Tags.Removal != RemovalMark.None)
         {
-            return await removal.ResumeAsync(volume, operation);
+            var ended = await removal.ResumeAsync(volume, operation);
+            await (childLeft?.Invoke(volume.Parent) ?? Task.CompletedTask);
+            return ended;
         }
         var outcome = volume is null ? OperationOutcome.Done : OperationOutcome.Undone;
         term.Journal.Later(new JournalRecord.Ended(operation.Operation, outcome));

@@ -1,0 +1,61 @@
+using OvirtSpm.LvmMetadata.Edit;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Volumes.Journal;
+
+namespace OvirtSpm.Node.Pool.Recovery;
+
+/// <summary>R6b: makes the changes of lost commits again, extent by extent where they were.</summary>
+/// <remarks>A guest may have written into what it was given; the same place is the only right one. What does not fit exactly is not guessed.</remarks>
+static class GrantReplay
+{
+    /// <returns>Why it cannot be done, for people; null when the draft has it all.</returns>
+    public static string? Apply(VolumeGroupDraft draft, IEnumerable<JournalBlock> lost, DateTimeOffset now, string host)
+    {
+        foreach (var block in lost)
+        {
+            foreach (var record in block.Records.Skip(block.CarriedRecords))
+            {
+                var edit = record switch
+                {
+                    JournalRecord.Freed freed => Free(draft, freed),
+                    JournalRecord.Granted granted => Grant(draft, granted, now, host),
+                    _ => null,
+                };
+                if (edit is not (null or EditOutcome.Done or EditOutcome.AlreadyThere))
+                {
+                    return $"commit {block.Position.Epoch}/{block.Commit!.Value.Seqno} was acknowledged, its text is lost, and it cannot be made again on the text that is left: {record}: {edit}. "
+                        + "Nothing was written. Compare 'spm journal show' with 'spm domain check', and restore the volume group by hand.";
+                }
+            }
+        }
+        return null;
+    }
+
+    static EditOutcome Free(VolumeGroupDraft draft, JournalRecord.Freed freed) => draft.Find(freed.Name) switch
+    {
+        null when freed.LeftExtents == 0 => new EditOutcome.AlreadyThere(0),
+        { } there when !Is(there, freed.Lv) => new EditOutcome.Refused("another volume has its name"),
+        _ => freed.LeftExtents == 0 ? draft.Remove(freed.Name) : draft.Reduce(freed.Name, freed.LeftExtents),
+    };
+
+    static EditOutcome Grant(VolumeGroupDraft draft, JournalRecord.Granted granted, DateTimeOffset now, string host)
+    {
+        var there = draft.Find(granted.Name);
+        if (there is not null && !Is(there, granted.Lv))
+        {
+            return new EditOutcome.Refused("another volume has its name");
+        }
+        if ((there?.ExtentCount ?? 0) != granted.BeforeExtents || !LvmUuid.TryParse(granted.Lv, out var id))
+        {
+            return new EditOutcome.Refused($"it has {there?.ExtentCount ?? 0} extents, not {granted.BeforeExtents}");
+        }
+        var given = granted.Runs.IsEmpty
+            ? new EditOutcome.AlreadyThere(granted.BeforeExtents)
+            : draft.Give(granted.Name, id, [.. granted.Runs.Select(run => new ExtentRun(run.Device, run.Start, run.Count))], granted.Tags ?? [], now, host);
+        return given is EditOutcome.Done or EditOutcome.AlreadyThere && granted.Tags is { } tags && draft.Find(granted.Name) is { } changed
+            ? draft.ChangeTags(granted.Name, changed.Tags.Except(tags), tags.Except(changed.Tags))
+            : given;
+    }
+
+    static bool Is(LogicalVolume there, string lv) => there.Uuid.Compact == lv;
+}
