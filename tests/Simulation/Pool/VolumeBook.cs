@@ -33,6 +33,8 @@ internal sealed class VolumeBook(PoolWorld world)
     public void Deleting(string volume)
     {
         Of(volume).MustExist = false;
+        // The next SPM may end the deletion, and a creation that nobody is told of may follow: what is acknowledged then says how large it is.
+        Of(volume).Bytes = 0;
         Of(volume).Blocks.Clear();
     }
 
