@@ -202,8 +202,10 @@ internal sealed class PoolWorld : SimWorld
         Note(host, offset, bytes.Span);
         if (RotVotesOneIn > 0 && offset > Places.SpmLease + Disk.SectorSize && Places.IsVote(offset) && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
         {
-            Disk.Rot(offset);
-            Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
+            // As it lands its writer notices; a moment later it does not, and whoever comes next must.
+            var after = TimeSpan.FromMicroseconds(Choice.Pick(2, "as it lands") * Choice.Pick(200 << Choice.Pick(14, "rots after"), "rots after"));
+            Scheduler.After(after, () => Disk.Rot(offset));
+            Scheduler.After(after + TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
         }
 
         if (Metadata.IsMetadata(offset))
