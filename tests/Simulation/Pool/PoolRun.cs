@@ -68,11 +68,11 @@ internal sealed class PoolRun
     /// <summary>C8: what is open now ends under a stable SPM; new operations begin meanwhile.</summary>
     private void DemandEnds(TimeSpan limit)
     {
-        var open = Open().ToHashSet();
-        World.RunUntil(_ => !open.Overlaps(Open()), limit, $"C8: the end of open operations ({string.Join(", ", open)})");
+        var open = (World.Leader?.LeadingTerm?.Journal.Open ?? []).Select(operation => operation.Operation).ToHashSet();
+        World.RunUntil(
+            w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(operation => open.Contains(operation.Operation)), limit,
+            $"C8: the end of open operations ({string.Join(", ", open)})");
     }
-
-    private IEnumerable<ulong> Open() => World.Leader?.LeadingTerm?.Journal.Open.Select(operation => operation.Operation) ?? [];
 
     /// <summary>C3: what was answered to a guest lies where the metadata says.</summary>
     private void CheckContents()
