@@ -62,7 +62,14 @@ sealed class PoolWorker(
         {
             // C8: whoever follows must not find open what has ended.
             using var entry = fence.Enter();
-            await journal.AppendAsync(fence);
+            try
+            {
+                await journal.AppendAsync(fence);
+            }
+            catch (IOException failed)
+            {
+                fence.Close($"the journal could not be written: {failed.Message}");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Roles;
 
@@ -33,14 +34,22 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
         VolumeRemoval.Check(view, volume);
         await using var pool = await OpenAsync();
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
-        return await pool.DeleteVolumeAsync(volume.Name, request);
+        try
+        {
+            return await pool.DeleteVolumeAsync(volume.Name, request, wipe);
+        }
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && (volume.Tags.Initializing || volume.Tags.Removal != RemovalMark.None))
+        {
+            // Whoever becomes SPM brings to an end what was left open: this one did, before it was asked.
+            return new DeleteVolumeReply(volume.Name, volume.AllocatedBytes, (await reader.ViewAsync()).Group.Seqno);
+        }
     }
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)

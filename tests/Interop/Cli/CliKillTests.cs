@@ -46,6 +46,9 @@ public sealed class CliKillTests
                 }
                 (await CliSpm.RunAsync("volume", "delete", uuid, "--lun", lun.Path)).Succeeded();
                 (await CliSpm.RunAsync("domain", "check", "--lun", lun.Path)).Succeeded();
+                var journal = (await CliSpm.RunAsync("journal", "show", "--lun", lun.Path, "--json")).Succeeded().Json;
+                Assert.Empty(journal.GetProperty("open").EnumerateArray());
+                Assert.Empty(journal.GetProperty("damage").EnumerateArray());
                 var rest = Assert.Single((await CliSpm.RunAsync("volume", "list", "--lun", lun.Path, "--json")).Succeeded().Json.EnumerateArray());
                 Assert.Equal("kept", rest.GetProperty("alias").GetString());
             }
