@@ -34,6 +34,20 @@ sealed partial class VolumeActivator(
     /// </remarks>
     public async Task RestoreAsync()
     {
+        // A deactivation meanwhile would clear an entry that has been read here, and its volume would be served without one.
+        await changing.WaitAsync();
+        try
+        {
+            await RestoreInsideAsync();
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    async Task RestoreInsideAsync()
+    {
         var own = await maps.ReadOwnAsync();
         var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
             // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
@@ -301,6 +315,11 @@ sealed partial class VolumeActivator(
 
     async Task ClearLeftoverAsync(int? leftover)
     {
+        if (!membership.HasSector)
+        {
+            // R7, R11: a guest's write of that life may be in the kernel. It would land on what is somebody else's by then.
+            throw Refusal.Unavailable("this node waits for the writes of its former life; what that left active stays so until they have returned. Ask again.");
+        }
         // Held: a creation on this node has its writes on their way.
         if (leftover is not { } slot || !maps.TryHold(slot))
         {

@@ -69,6 +69,35 @@ public class PoolStuckTests(ITestOutputHelper output)
         Assert.False(host.IsUp);
     }
 
+    /// A guest's write of the last life is in the kernel. Without its entry the extents could be freed, and it would land on another volume.
+    [Fact]
+    public void What_a_former_life_left_active_is_not_deactivated_before_its_writes_have_returned()
+    {
+        var world = new PoolWorld(3, seed: 97) { GuestPauseMilliseconds = 100 };
+        world.RunUntil(w => w.Leader is not null, Minute, "an SPM");
+        new PoolClient(world, volumes: 3) { UsesVolumes = true }.Begin();
+        PoolHost? host = null;
+        foreach (var each in world.Hosts)
+        {
+            each.Path.NeverReturns = io =>
+            {
+                var isGuests = io.IsWrite && Stamp.TryParse(io.Data, out _, out var at, out _) && at >= 0 && (host is null || host == each);
+                host ??= isGuests ? each : null;
+                return isGuests;
+            };
+        }
+
+        world.RunUntil(_ => host is not null, Minute, "a guest's write");
+        host!.Kill();
+        host.Start();
+        world.RunUntil(w => w.Stats.RestartsWithQueuedIo > 0, Minute, "the wait for the former life");
+        var (left, refused) = (host.LeftServed, world.Stats.Refused);
+        world.RunFor(TimeSpan.FromSeconds(5));
+        Assert.True(world.Stats.Refused > refused);
+        Assert.NotEmpty(left);
+        Assert.Equal(left, host.LeftServed);
+    }
+
     /// Both are asked for at once. The term ended with the header's error, and giving back a lease that was still being read ended the node.
     [Fact]
     public void A_header_that_cannot_be_read_while_the_lease_is_confirmed_ends_the_term_and_not_the_node()
