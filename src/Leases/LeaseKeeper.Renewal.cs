@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.OnDisk;
 
@@ -8,9 +9,6 @@ public sealed partial class LeaseKeeper
     /// <summary>The renewal loop: read everything, is our sector still ours, write it again.</summary>
     private sealed class Renewal(LeaseKeeper keeper, LookPlan plan)
     {
-        private byte[] previous = [];
-        private byte[]? spare;
-        private int previousBytes;
         private bool lastWriteSucceeded = true;
         private string lastFailure = "no renewal was tried";
 
@@ -96,26 +94,26 @@ public sealed partial class LeaseKeeper
         private async ValueTask<(LeaseLost? Lost, string? Failure)> LookAsync()
         {
             var bytes = plan.NextBytes(keeper.Hosts);
-            var area = spare is { } && spare.Length >= bytes ? spare : new byte[bytes];
-            spare = null;
+            var area = ArrayPool<byte>.Shared.Rent(bytes);
             var askedAt = keeper.clock.Now;
             var limit = keeper.timing.IoTimeout < keeper.Deadline.Margin ? keeper.timing.IoTimeout : keeper.Deadline.Margin;
             if (await keeper.io.ReadAsync(0, area.AsMemory(0, bytes), limit) is { } failure)
             {
+                // Not given back: after a time-out the memory is the device's.
                 return (null, failure);
             }
 
             var at = (int)keeper.geometry.HostIdOffset(keeper.hostId);
             var error = HostIdSector.Check(area.AsSpan(at, keeper.geometry.SectorSize), keeper.geometry, keeper.lockspace, keeper.hostId, out var now);
-            if (RenewalCheck.Judge(error, now, keeper.written!, lastWriteSucceeded) is { } lost)
+            var lost = RenewalCheck.Judge(error, now, keeper.written!, lastWriteSucceeded);
+            if (lost is null)
             {
-                return (lost, null);
+                keeper.Hosts.Look(area.AsSpan(0, bytes), askedAt, keeper.clock.Now);
+                plan.Looked(bytes);
             }
 
-            keeper.Hosts.Look(area.AsSpan(0, bytes), previous.AsSpan(0, previousBytes), askedAt, keeper.clock.Now);
-            plan.Looked(bytes);
-            (spare, previous, previousBytes) = (previous, area, bytes);
-            return (null, null);
+            ArrayPool<byte>.Shared.Return(area);
+            return (lost, null);
         }
 
         private LeaseLost Expired() => new(LeaseLostReason.Expired,

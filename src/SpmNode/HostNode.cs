@@ -79,7 +79,10 @@ sealed class HostNode(
     /// <exception cref="Refusal">The host id or name is in use, or what is on the LUN cannot be believed: start is refused.</exception>
     public async Task RunAsync(Action joined, CancellationToken stop)
     {
-        await LockHostIdAsync(stop);
+        if (!await TryLockHostIdAsync(stop))
+        {
+            return;
+        }
         // R21: every write of a former life has returned, so what it left armed may be disarmed; and one that does not fit is refused here.
         if (membership.Guard.Watchdog.Prepare(domain.Timing) is { } unfit)
         {
@@ -160,7 +163,8 @@ sealed class HostNode(
     }
 
     /// <summary>An earlier process of this node may still have writes in the kernel: its lock ends when they have returned (R7).</summary>
-    async Task LockHostIdAsync(CancellationToken stop)
+    /// <returns>False when asked to stop before that.</returns>
+    async Task<bool> TryLockHostIdAsync(CancellationToken stop)
     {
         var limit = domain.Timing.HostDead;
         var started = clock.GetTimestamp();
@@ -171,8 +175,13 @@ sealed class HostNode(
                 throw Refusal.Conflict(
                     $"another process on this machine has used host id {membership.Identity.HostId} of this pool for the last {limit.TotalSeconds:0} s. Stop it, or give this node another host id.");
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(50), clock, stop);
+            await PauseAsync(TimeSpan.FromMilliseconds(50), stop);
+            if (stop.IsCancellationRequested)
+            {
+                return false;
+            }
         }
+        return true;
     }
 
     async Task ServeAsync(CancellationToken stop)

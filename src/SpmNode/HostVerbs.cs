@@ -73,7 +73,7 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
     public async Task<ConfirmDeadReply> ConfirmDeadAsync(string host, ConfirmDeadRequest request)
     {
         var term = Role.Term ?? throw Refusal.NotLeader("this node is not the SPM. Ask again: the request is sent to the SPM of now.");
-        return await new DeadHost(term, Membership, node.Log).ConfirmAsync(await FindAsync(host), request.Name);
+        return await new DeadHost(term, Membership, node.Log).ConfirmAsync(await FindAsync(host, orUnused: true), request.Name);
     }
 
     /// <summary>Maintenance of the SPM begins with a hand-over; when nobody is ready it stays SPM, and goes on trying.</summary>
@@ -110,9 +110,9 @@ sealed class HostVerbs(HostNode node) : IHostVerbs
         return null;
     }
 
-    async Task<IReadOnlyList<KnownHost>> FindAsync(string host)
+    async Task<IReadOnlyList<KnownHost>> FindAsync(string host, bool orUnused = false)
     {
         await Membership.RefreshRecordsAsync();
-        return await KnownHost.FindAsync(Membership, host);
+        return await KnownHost.FindAsync(Membership, host, orUnused);
     }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
@@ -55,26 +56,18 @@ static class NodeComposition
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
     }
 
+    /// <summary>Makes a kept text of the metadata current again, as the SPM of a domain that nobody uses.</summary>
+    public static async Task<VolumeGroup> RestoreMetadataAsync(string path, int? sectorSize, VolumeGroup kept, bool wait, CancellationToken stop)
+    {
+        using var lun = OpenLun(path, readOnly: false, sectorSize);
+        return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
+    }
+
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {
         using var lun = OpenLun(path, readOnly: false, sectorSize);
-        var domain = await PoolDomain.OpenAsync(lun);
-        var ports = OfflinePorts();
-        var membership = await OfflineJoin.JoinAsync(domain, ports, new OfflinePatience(ports, stop), stop);
-        using var renewing = new CancellationTokenSource();
-        var renewal = membership.Keeper!.RunAsync(renewing.Token);
-        try
-        {
-            await new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner).AdoptAsync(membership.Generation);
-            return await act(domain, membership);
-        }
-        finally
-        {
-            renewing.Cancel();
-            await renewal;
-            await membership.LeaveAsync();
-        }
+        return await OfflineHost.RunAsync(lun, OfflinePorts(), act, stop);
     }
 
     /// <summary>Takes a named lease without a node.</summary>
@@ -165,9 +158,7 @@ static class NodeComposition
 
     static OfflinePorts OfflinePorts()
     {
-        var state = Directory.CreateTempSubdirectory("spm-").FullName;
-        var machine = MachineId.Read(state);
-        Directory.Delete(state, recursive: true);
+        var machine = MachineId.ReadOrRandom();
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),

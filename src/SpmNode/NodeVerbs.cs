@@ -75,7 +75,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) => node.Chains.ActivateAsync(reference, readOnly);
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)
     {
@@ -144,5 +144,5 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     static ActiveVolumeReply Describe(ActiveVolume active) => new(
         active.Volume.ToString(), active.ReadOnly, active.Served.SocketPath, active.Export.AllocatedBytes, active.Export.SizeBytes,
-        active.Export.HeldWrites, 0);
+        active.Export.HeldWrites, 0, active.IsExclusive);
 }

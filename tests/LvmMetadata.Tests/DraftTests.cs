@@ -117,6 +117,33 @@ public sealed class DraftTests
         Assert.All(group.LogicalVolumes, volume => Assert.InRange(volume.Segments.Length, 1, 7));
     }
 
+    [Fact]
+    public async Task The_emptiest_physical_volume_gives_first_in_one_piece_and_the_same_every_time()
+    {
+        var text = Encoding.ASCII.GetString((await MetadataReader.ReadAsync(new FixtureFolder("f02-three-pvs").Pvs())).Copies[0].Text.Span);
+        text = text[..text.IndexOf("\n\nlogical_volumes {", StringComparison.Ordinal)] + "\n\n\n}" + text[(text.LastIndexOf("\n}", StringComparison.Ordinal) + 2)..];
+        Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out var parsed));
+        var read = parsed!;
+        var layouts = Enumerable.Range(0, 2).Select(_ =>
+        {
+            var draft = new VolumeGroupDraft(read);
+            var free = read.PhysicalVolumes.Select(pv => pv.IsAllocatable ? pv.ExtentCount : 0).ToArray();
+            var said = new List<string>();
+            for (var i = 0; i < 30; i++)
+            {
+                Assert.IsType<EditOutcome.Done>(draft.CreateLinear($"v{i}", Lab.Uuid(900 + i), 2, [], TestClock.Now, "h"));
+                var segment = Assert.Single(draft.Find($"v{i}")!.Segments);
+                var emptiest = Array.IndexOf(free, free.Max());
+                Assert.Equal(emptiest, segment.Areas[0].PvIndex);
+                free[emptiest] -= 2;
+                said.Add($"{segment.Areas[0].PvIndex}:{segment.Areas[0].StartExtent}");
+            }
+            return string.Join(' ', said);
+        }).ToList();
+        Assert.Equal(layouts[0], layouts[1]);
+        Assert.Equal(read.PhysicalVolumes.Count(pv => pv.IsAllocatable), layouts[0].Split(' ').Select(place => place[0]).Distinct().Count());
+    }
+
     private static async Task<MetadataStore> Open(MemoryPv pv) =>
         Assert.IsType<OpenOutcome.Opened>(await MetadataStore.OpenAsync([pv], new TestClock(), "h")).Store;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using OvirtSpm.Leases.Resource;
 using OvirtSpm.Leases;
+using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Storage;
@@ -13,17 +14,24 @@ namespace OvirtSpm.SanlockInterop;
 internal sealed class WholeNode : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("spm-sanlock-");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("spm-");
     private Process? node;
     private NodeClient? client;
     private string lockspace = "", ids = "";
+    private long leases;
 
     private string Lun => Path.Combine(folder.FullName, "lun");
 
-    private string State => Path.Combine(folder.FullName, "state");
+    // Short: a socket of a volume lies below it.
+    private string State => Path.Combine(folder.FullName, "s");
 
     /// <summary>As sanlock's command line names it.</summary>
     public string SpmResource { get; private set; } = "";
+
+    public NodeClient Client => client!;
+
+    /// <summary>A volume's own lease, as oVirt places it: slot n's at (100 + n) MiB of the volume <c>leases</c>.</summary>
+    public string VolumeResource(VolumeReply volume) => $"{lockspace}:{volume.Volume}:{Lun}:{leases + ((100 + volume.Slot!.Value) * (1L << 20))}";
 
     public string Lockspace(int hostId) => $"{lockspace}:{hostId}:{Lun}:{ids}";
 
@@ -45,7 +53,8 @@ internal sealed class WholeNode : IAsyncDisposable
         var domain = await PoolDomain.OpenAsync(lun);
         made.lockspace = domain.Lockspace;
         made.ids = $"{At("ids")}";
-        made.SpmResource = $"{domain.Lockspace}:{PoolDomain.SpmResource}:{made.Lun}:{At("leases") + domain.SpmLeaseOffset}";
+        made.leases = At("leases");
+        made.SpmResource = $"{domain.Lockspace}:{PoolDomain.SpmResource}:{made.Lun}:{made.leases + domain.SpmLeaseOffset}";
         return made;
 
         long At(string special) => domain.Group.PhysicalVolumes[0].ExtentStartBytes

@@ -1,4 +1,6 @@
 using OvirtSpm.Interop;
+using OvirtSpm.Node;
+using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.SanlockInterop;
 
@@ -53,5 +55,32 @@ public class WholeNodeTests
         var again = await node.LeaderAsync();
         Assert.Equal(1, again.OwnerId);
         Assert.True(again.Generation > ours.Generation && again.LeaseVersion > theirs.LeaseVersion);
+    }
+
+    [Fact]
+    public async Task A_volume_that_is_active_exclusively_is_not_the_daemons_and_the_other_way_round()
+    {
+        SanlockTool.SkipWhenMissing();
+        await using var node = await WholeNode.CreateDomainAsync(Arithmetic.T);
+        await using var daemon = await Sanlock.StartAsync("theirs");
+        await node.StartAsync();
+        await node.LeadsAsync();
+        var volume = await node.Client.CreateVolumeAsync(new CreateVolumeRequest($"{Guid.NewGuid()}", null, 1 << 20, "raw", null, NoZero: true));
+        Assert.Equal(0, await daemon.JoinAsync(node.Lockspace(5), Arithmetic.T));
+        var holder = await daemon.HolderAsync();
+
+        Assert.True((await node.Client.ActivateAsync(volume.Volume, readOnly: false, exclusive: true)).Exclusive);
+        Assert.Equal(OwnerLives, await daemon.AcquireAsync(node.VolumeResource(volume), holder));
+        await node.Client.DeactivateAsync(volume.Volume);
+        Assert.Equal(0, await daemon.AcquireAsync(node.VolumeResource(volume), holder));
+
+        // First seen to renew, then refused with its name; not before its lease is given back.
+        await Until.HoldsAsync("the node has seen the daemon renew", TimeSpan.FromSeconds(60), async () =>
+            (await node.Client.HostsAsync()).Any(host => host is { HostId: 5, State: "live" }));
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => node.Client.ActivateAsync(volume.Volume, readOnly: false, exclusive: true));
+        Assert.Equal(RefusalCode.Conflict, refusal.Code);
+        Assert.Contains("(host id 5)", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await daemon.ReleaseAsync(node.VolumeResource(volume), holder));
+        await node.Client.ActivateAsync(volume.Volume, readOnly: false, exclusive: true);
     }
 }

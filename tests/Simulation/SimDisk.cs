@@ -5,7 +5,7 @@ namespace OvirtSpm.Simulation;
 /// <summary>The shared storage: bytes, what landed when, and the places nobody may write.</summary>
 /// <remarks>
 /// A sector is written whole or not at all; that assumption is <see cref="AtomicBytes"/> and nothing else. A read of many sectors is no
-/// snapshot: each sector may be as old as the read itself.
+/// snapshot: it is performed at some moment between being issued and being answered, and until then each sector may be as old as the read.
 /// </remarks>
 internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler scheduler, IChoice choice)
 {
@@ -120,8 +120,26 @@ internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler sc
     public void Read(long offset, Span<byte> buffer, long sinceTicks)
     {
         Bytes.Read(offset, buffer);
+        if (landed.Count == 0)
+        {
+            return;
+        }
+
+        var first = landed.Count;
+        while (first > 0 && landed[first - 1].At > sinceTicks)
+        {
+            first--;
+        }
+
+        if (first == landed.Count)
+        {
+            return;
+        }
+
+        // What landed after the read was performed is not in it; of what landed before, while it was under way, each sector may be.
+        var performed = first + choice.Pick(landed.Count - first + 1, "when it was performed");
         HashSet<long>? settled = null;
-        for (var i = landed.Count - 1; i >= 0 && landed[i].At > sinceTicks; i--)
+        for (var i = landed.Count - 1; i >= first; i--)
         {
             var (_, at, before) = landed[i];
             if (at < offset || at + before.Length > offset + buffer.Length || settled?.Contains(at) == true)
@@ -129,7 +147,7 @@ internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler sc
                 continue;
             }
 
-            if (choice.Pick(2, "sector old or new") == 0)
+            if (i >= performed || choice.Pick(2, "sector old or new") == 0)
             {
                 before.CopyTo(buffer[(int)(at - offset)..]);
             }

@@ -17,8 +17,14 @@ internal sealed class SimIo(SimProcess process, bool isWrite, long offset, Memor
 
     public long IssuedTicks { get; set; }
 
+    /// <summary>The storage takes this long for it, whatever it does with others; zero: as long as for any.</summary>
+    public TimeSpan Held { get; set; }
+
     /// <summary>It comes back with an error whatever happened; drawn when it is issued.</summary>
     public bool Fails { get; set; }
+
+    /// <summary>It is done: whoever issued it goes on.</summary>
+    public static SendOrPostCallback Answered { get; } = io => ((SimIo)io!).Answer.TrySetResult();
 
     public TaskCompletionSource Answer { get; } = new();
 

@@ -94,7 +94,7 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
             return new ValueTask(io.Answer.Task);
         }
 
-        scheduler.After(Latency(), () => Perform(io));
+        scheduler.After(io.Held > TimeSpan.Zero ? io.Held : Latency(), () => Perform(io));
         return new ValueTask(io.Answer.Task);
     }
 
@@ -182,18 +182,19 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
             return;
         }
 
-        if (io.IsWrite)
+        if (!io.IsWrite)
         {
-            disk.Land(host, io.Offset, io.Data);
-            if (TwiceOneIn > 0 && MayRepeat?.Invoke(io.Offset) == true && choice.Pick(TwiceOneIn, "lands twice") == 0)
-            {
-                scheduler.After(TimeSpan.FromMilliseconds(choice.Pick(60_000, "lands again")), () => disk.Land(host, io.Offset, io.Data));
-            }
-        }
-        else
-        {
+            // Performed at some moment since it was issued, which the disk draws; answered now.
             disk.Read(io.Offset, io.Buffer.Span, io.IssuedTicks);
             disk.Performed?.Invoke(host, io.Offset);
+            io.Process.Deliver(SimIo.Answered, io, 0);
+            return;
+        }
+
+        disk.Land(host, io.Offset, io.Data);
+        if (TwiceOneIn > 0 && MayRepeat?.Invoke(io.Offset) == true && choice.Pick(TwiceOneIn, "lands twice") == 0)
+        {
+            scheduler.After(TimeSpan.FromMilliseconds(choice.Pick(60_000, "lands again")), () => disk.Land(host, io.Offset, io.Data));
         }
 
         // The answer takes its own time: another host may have read what landed before its writer knows.

@@ -3,7 +3,7 @@ namespace OvirtSpm.Simulation;
 /// <summary>One life of a host's program: may be frozen and thawed, and ends for good when killed.</summary>
 internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContext
 {
-    private readonly List<(SendOrPostCallback? Callback, object? State)> waiting = [];
+    private readonly List<(SendOrPostCallback? Callback, object? State, long Setting)> waiting = [];
 
     public bool IsDead { get; private set; }
 
@@ -17,10 +17,11 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
     public void Post(Action act) => scheduler.At(scheduler.NowTicks, this, act);
 
     /// <summary>Runs code of this life: now, when thawed, or never.</summary>
-    public void Deliver(Action act) => Deliver(null, act);
+    public void Deliver(Action act) => Deliver(null, act, 0);
 
     /// <param name="callback">Null when <paramref name="state"/> is an action.</param>
-    public void Deliver(SendOrPostCallback? callback, object? state)
+    /// <param name="setting">Of a timer; 0 for anything else.</param>
+    public void Deliver(SendOrPostCallback? callback, object? state, long setting)
     {
         if (IsDead)
         {
@@ -29,7 +30,7 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
 
         if (IsFrozen)
         {
-            waiting.Add((callback, state));
+            waiting.Add((callback, state, setting));
             return;
         }
 
@@ -64,16 +65,9 @@ internal sealed class SimProcess(SimScheduler scheduler) : SynchronizationContex
 
         IsFrozen = false;
         ThawedTicks = scheduler.NowTicks;
-        foreach (var (callback, state) in waiting)
+        foreach (var (callback, state, setting) in waiting)
         {
-            if (callback is null)
-            {
-                scheduler.At(scheduler.NowTicks, this, (Action)state!);
-            }
-            else
-            {
-                scheduler.Post(this, callback, state);
-            }
+            scheduler.Post(this, callback, state, setting);
         }
 
         waiting.Clear();

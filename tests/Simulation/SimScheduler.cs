@@ -20,14 +20,18 @@ internal sealed class SimScheduler(IChoice choice)
     /// <summary>Events run so far.</summary>
     public long Events { get; private set; }
 
-    public void At(long ticks, Action act) => Push(new Entry(ticks, null, null, act));
+    public void At(long ticks, Action act) => Push(new Entry(ticks, null, null, act, 0));
 
     public void After(TimeSpan delay, Action act) => At(NowTicks + delay.Ticks, act);
 
     /// <summary>Code of one life of a host's program: runs only while that life does.</summary>
-    public void At(long ticks, SimProcess life, Action act) => Push(new Entry(ticks, life, null, act));
+    public void At(long ticks, SimProcess life, Action act) => Push(new Entry(ticks, life, null, act, 0));
 
-    public void Post(SimProcess life, SendOrPostCallback callback, object? state) => Push(new Entry(NowTicks, life, callback, state));
+    public void Post(SimProcess life, SendOrPostCallback? callback, object? state, long setting = 0) =>
+        Push(new Entry(NowTicks, life, callback, state, setting));
+
+    /// <summary>A timer; one that was disposed of or set anew before then costs nothing.</summary>
+    public void At(long ticks, SimProcess life, SimTimer timer, long setting) => Push(new Entry(ticks, life, SimTimer.Fire, timer, setting));
 
     /// <summary>Runs until <paramref name="done"/>, or until nothing is due before <paramref name="until"/>.</summary>
     public void Run(TimeSpan until, Func<bool> done)
@@ -48,10 +52,15 @@ internal sealed class SimScheduler(IChoice choice)
 
             var next = Pop();
             NowTicks = next.Ticks;
+            if (next.Setting != 0 && ((SimTimer)next.State!).Setting != next.Setting)
+            {
+                continue;
+            }
+
             Events++;
             if (next.Life is { } life)
             {
-                life.Deliver(next.Callback, next.State);
+                life.Deliver(next.Callback, next.State, next.Setting);
             }
             else
             {
@@ -115,13 +124,16 @@ internal sealed class SimScheduler(IChoice choice)
         return first;
     }
 
-    private struct Entry(long ticks, SimProcess? life, SendOrPostCallback? callback, object? state)
+    private struct Entry(long ticks, SimProcess? life, SendOrPostCallback? callback, object? state, long setting)
     {
         public long Ticks = ticks;
         public int Tie;
         public readonly SimProcess? Life = life;
         public readonly SendOrPostCallback? Callback = callback;
         public readonly object? State = state;
+
+        /// <summary>Of a timer when this was queued; 0 for anything else.</summary>
+        public readonly long Setting = setting;
 
         public readonly bool IsBefore(in Entry other) => Ticks != other.Ticks ? Ticks < other.Ticks : Tie < other.Tie;
     }

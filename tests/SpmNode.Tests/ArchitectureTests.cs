@@ -16,7 +16,7 @@ public partial class ArchitectureTests
         path == "src/SpmNode/NodeComposition.cs" || path.StartsWith("src/SpmNode/Linux/") || path.StartsWith("src/SpmNode/Cli/");
 
     static readonly string[] SimulatedFolders =
-        ["src/SpmNode/Roles/", "src/SpmNode/Pool/", "src/SpmNode/Storage/", "src/SpmNode/Guests/", "src/SpmNode/HostNode.cs", "src/SpmNode/Activation/VolumeActivator.cs"];
+        ["src/SpmNode/Roles/", "src/SpmNode/Pool/", "src/SpmNode/Storage/", "src/SpmNode/Guests/", "src/SpmNode/HostNode.cs", "src/SpmNode/Activation/VolumeActivator.cs", "src/SpmNode/Activation/VolumeActivator.Exclusive.cs", "src/SpmNode/Activation/VolumeLease.cs"];
 
     [Fact]
     public void The_four_libraries_do_not_know_each_other_or_the_node()

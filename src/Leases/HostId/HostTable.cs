@@ -7,7 +7,19 @@ namespace OvirtSpm.Leases.HostId;
 public sealed class HostTable
 {
     private readonly HostSighting?[] sightings;
-    private int lookedTo;
+
+    /// <summary>Each host id's record as the last look found it: what did not change is not parsed again.</summary>
+    /// <remarks>
+    /// Kept when we lose and take our host id again. A first look that had nothing to compare with would take everything for changed, make
+    /// a dead host look alive, and leave its lease with it for another 8 T + W.
+    /// </remarks>
+    private readonly byte[] seenBytes;
+
+    /// <summary>Host ids in use, or that cannot be read, in order. Replaced, never changed: anybody reads it.</summary>
+    private volatile int[] used = [];
+
+    /// <summary>The last look, for ids that are not in use: all of them share it.</summary>
+    private volatile LastLook? last;
     private readonly LeaseGeometry geometry;
     private readonly LeaseName lockspace;
     private readonly int self;
@@ -18,26 +30,23 @@ public sealed class HostTable
     {
         (this.geometry, this.lockspace, this.self, this.timing, this.watchdogTimeoutOf) = (geometry, lockspace, self, timing, watchdogTimeoutOf);
         sightings = new HostSighting?[geometry.MaxHosts + 1];
+        seenBytes = new byte[(geometry.MaxHosts + 1) * LeaderRecord.SizeBytes];
     }
 
     /// <summary>Every host id that was ever used, in order; ids that nobody ever held are left out. Empty before the first renewal.</summary>
     public IReadOnlyList<HostView> Snapshot()
     {
         List<HostView> views = [];
-        for (var id = 1; id <= LookedTo; id++)
+        foreach (var id in used)
         {
-            // Followers ask several times a second, and most ids were never used: those cost one look each.
-            if (Sighting(id) is not (null or { Error: RecordError.None, Record.OwnerGeneration: 0 }))
-            {
-                views.Add(Find(id)!.Value);
-            }
+            views.Add(Find(id)!.Value);
         }
 
         return views;
     }
 
-    /// <summary>The highest host id that any look went to.</summary>
-    internal int LookedTo => Volatile.Read(ref lookedTo);
+    /// <summary>The highest host id in use, or that cannot be read, as far as any look has shown; 0 before the first.</summary>
+    public int HighestUsed => used is [.., var highest] ? highest : 0;
 
     /// <returns>Null when we have not looked yet.</returns>
     public HostView? Find(int hostId)
@@ -47,9 +56,14 @@ public sealed class HostTable
             return null;
         }
 
+        if (!IsUsed(seen) && last is { } look && hostId <= look.UpTo)
+        {
+            seen = seen with { LastLook = look.AskedAt };
+        }
+
         var record = seen.Record;
         var ioTimeout = TimeSpan.FromSeconds(record?.IoTimeoutSeconds ?? 0);
-        return new HostView(hostId, record?.OwnerGeneration ?? 0, record?.Resource.ToString() ?? "", StateOf(hostId, seen),
+        return new HostView(hostId, record?.OwnerGeneration ?? 0, record?.Resource ?? default, StateOf(hostId, seen),
             seen.LastChange, seen.ProvenUnchanged, ioTimeout, record?.Timestamp ?? 0);
     }
 
@@ -58,30 +72,50 @@ public sealed class HostTable
 
     /// <summary>Takes in one look at the area.</summary>
     /// <param name="area">From the first sector on; may be shorter than the area.</param>
-    /// <param name="previous">The bytes of the last look, as far as it went: what did not change is not parsed again.</param>
-    internal void Look(ReadOnlySpan<byte> area, ReadOnlySpan<byte> previous, TimeSpan askedAt, TimeSpan answeredAt)
+    internal void Look(ReadOnlySpan<byte> area, TimeSpan askedAt, TimeSpan answeredAt)
     {
         for (var id = 1; id <= geometry.MaxHosts && geometry.HostIdOffset(id) < area.Length; id++)
         {
-            var at = (int)geometry.HostIdOffset(id);
-            var bytes = area.Slice(at, LeaderRecord.SizeBytes);
+            var bytes = area.Slice((int)geometry.HostIdOffset(id), LeaderRecord.SizeBytes);
             var known = Sighting(id);
-            var same = known is not null && at < previous.Length && bytes.SequenceEqual(previous.Slice(at, LeaderRecord.SizeBytes));
-            Volatile.Write(ref sightings[id], same ? known! with { LastLook = askedAt } : Changed(id, bytes, known, askedAt, answeredAt));
-            lookedTo = Math.Max(lookedTo, id);
+            if (known is null || !bytes.SequenceEqual(SeenBytes(id)))
+            {
+                bytes.CopyTo(SeenBytes(id));
+                var now = known is null && IsLike(id - 1, bytes, answeredAt) ? Sighting(id - 1)! : Changed(id, bytes, known, askedAt, answeredAt);
+                Volatile.Write(ref sightings[id], now);
+                Note(id, IsUsed(now));
+            }
+            else if (IsUsed(known))
+            {
+                // Those that nobody ever held share one time, below; there are two thousand of them.
+                Volatile.Write(ref sightings[id], known with { LastLook = askedAt });
+            }
+        }
+
+        last = new LastLook(askedAt, Math.Min(geometry.MaxHosts, area.Length / (int)geometry.HostIdOffset(2)));
+    }
+
+    private sealed record LastLook(TimeSpan AskedAt, int UpTo);
+
+    private Span<byte> SeenBytes(int id) => seenBytes.AsSpan(id * LeaderRecord.SizeBytes, LeaderRecord.SizeBytes);
+
+    /// <summary>Ids that nobody ever held look all the same: the first look need not parse two thousand of them.</summary>
+    private bool IsLike(int id, ReadOnlySpan<byte> bytes, TimeSpan answeredAt) =>
+        Sighting(id) is { } seen && !IsUsed(seen) && seen.FirstLook == answeredAt && bytes.SequenceEqual(SeenBytes(id));
+
+    private static bool IsUsed(HostSighting seen) => seen is not { Error: RecordError.None, Record: { OwnerGeneration: 0, OwnerId: 0 } };
+
+    private void Note(int id, bool isUsed)
+    {
+        if (isUsed != Array.BinarySearch(used, id) >= 0)
+        {
+            used = isUsed ? [.. used.Append(id).Order()] : [.. used.Where(other => other != id)];
         }
     }
 
     private HostSighting Changed(int id, ReadOnlySpan<byte> bytes, HostSighting? known, TimeSpan askedAt, TimeSpan answeredAt)
     {
         var error = HostIdSector.Check(bytes, geometry, lockspace, id, out var record);
-        if (known is not null && record is not null && error == known.Error && record == known.Record)
-        {
-            // The first look after we lost and took our host id again has no bytes to compare with. Taken for a change, it would make a
-            // dead host look alive, and its lease stay with it for another 8 T + W.
-            return known with { LastLook = askedAt };
-        }
-
         var sameLife = known is { Error: RecordError.None, Record: { } before } && error == RecordError.None
             && before.OwnerId == record!.OwnerId && before.OwnerGeneration == record.OwnerGeneration;
         return new HostSighting(

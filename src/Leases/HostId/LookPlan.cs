@@ -22,15 +22,7 @@ internal sealed class LookPlan(LeaseGeometry geometry, int self, int firstTurn)
             return geometry.AlignBytes;
         }
 
-        var highest = self;
-        for (var id = hosts.LookedTo; id > highest; id--)
-        {
-            if (hosts.Sighting(id) is { } seen && (seen.Error != RecordError.None || seen.Record is not { OwnerId: 0 }))
-            {
-                highest = id;
-            }
-        }
-
+        var highest = Math.Max(self, hosts.HighestUsed);
         var needed = (uint)Math.Max(LeastBytes, highest * geometry.SectorSize);
         return Math.Min(geometry.AlignBytes, (int)System.Numerics.BitOperations.RoundUpToPowerOf2(needed));
     }

@@ -3,7 +3,7 @@ namespace OvirtSpm.LvmMetadata.Edit;
 /// <summary>Which free extents a volume gets. The same group and request always give the same answer.</summary>
 /// <remarks>
 /// First right behind the volume's last extent, so that the segment just grows and the kernel's table keeps one line;
-/// then the smallest run that holds the rest; when none does, the largest runs one after the other. A growing volume that must
+/// then, on the emptiest physical volume that can, the smallest run that holds the rest; when none does, the largest runs one after the other. A growing volume that must
 /// jump while there is plenty of room lands in the middle of the largest run: at its front it would stand right behind another
 /// growing volume, and every later extend of either would be one more segment in the text and in the kernel's table.
 /// </remarks>
@@ -27,7 +27,7 @@ internal static class ExtentAllocator
         {
             needed -= Take(new ExtentRun(tail.PvIndex, tail.StartExtent, near), runs, ref after);
         }
-        if (growAt is not null && needed > 0 && after.Largest() is { } roomy && roomy.Length / RoomFactor >= needed)
+        if (growAt is not null && needed > 0 && after.Roomiest(needed * RoomFactor) is { } roomy)
         {
             needed -= Take(new ExtentRun(roomy.PvIndex, roomy.Start + (roomy.Length / 2), needed), runs, ref after);
         }

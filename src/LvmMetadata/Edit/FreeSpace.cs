@@ -5,8 +5,9 @@ namespace OvirtSpm.LvmMetadata.Edit;
 
 /// <summary>The extents that nothing uses, as runs; immutable, so drafts share it and a failed change costs nothing.</summary>
 /// <remarks>
-/// Two sorted sets of the same runs: by place (for growing and freeing) and by size (for best fit). Every change costs a few
-/// steps down a tree, whatever the number of volumes; it is worked out from the text only once, when a text is read.
+/// Two orders of the same runs: by place (for growing and freeing) and, for each physical volume, by size (for best fit). Every
+/// change costs a few steps down a tree, whatever the number of volumes; it is worked out from the text only once, when a text is
+/// read. Among physical volumes the emptiest one gives first, so that they fill evenly and guests' I/O is spread over them.
 /// </remarks>
 internal sealed class FreeSpace
 {
@@ -18,14 +19,15 @@ internal sealed class FreeSpace
         : a.PvIndex != b.PvIndex ? a.PvIndex.CompareTo(b.PvIndex) : a.Start.CompareTo(b.Start));
 
     private readonly ImmutableSortedSet<ExtentRun> places;
-    private readonly ImmutableSortedSet<ExtentRun> sizes;
+    private readonly ImmutableArray<(ImmutableSortedSet<ExtentRun> Sizes, long Extents)> givable;
     private readonly ImmutableArray<bool> allocatable;
 
     private FreeSpace(
-        ImmutableSortedSet<ExtentRun> places, ImmutableSortedSet<ExtentRun> sizes, ImmutableArray<bool> allocatable, long allocatableExtents)
+        ImmutableSortedSet<ExtentRun> places, ImmutableArray<(ImmutableSortedSet<ExtentRun> Sizes, long Extents)> givable,
+        ImmutableArray<bool> allocatable, long allocatableExtents)
     {
         this.places = places;
-        this.sizes = sizes;
+        this.givable = givable;
         this.allocatable = allocatable;
         AllocatableExtents = allocatableExtents;
     }
@@ -70,24 +72,40 @@ internal sealed class FreeSpace
             }
         }
         var allocatable = pvs.Select(pv => pv.IsAllocatable).ToImmutableArray();
-        var givable = runs.Where(run => allocatable[run.PvIndex]).ToList();
-        return new FreeSpace(
-            ImmutableSortedSet.CreateRange(ByPlace, runs), ImmutableSortedSet.CreateRange(BySize, givable), allocatable, givable.Sum(run => run.Length));
+        var givable = pvs.Select(pv => runs.Where(run => run.PvIndex == pv.Index && allocatable[pv.Index]).ToList())
+            .Select(own => (ImmutableSortedSet.CreateRange(BySize, own), own.Sum(run => run.Length))).ToImmutableArray();
+        return new FreeSpace(ImmutableSortedSet.CreateRange(ByPlace, runs), givable, allocatable, givable.Sum(pv => pv.Item2));
     }
 
     /// <summary>How many extents from this one on are free and may be given away.</summary>
     public long GivableAt(int pv, long start) =>
         pv >= 0 && pv < allocatable.Length && allocatable[pv] && Containing(pv, start) is { } run ? run.End - start : 0;
 
-    /// <summary>The smallest run that holds so many, the first one among equals; null when none does.</summary>
+    /// <summary>On the emptiest physical volume that has one: the smallest run that holds so many, the first one among equals.</summary>
+    /// <returns>Null when none does.</returns>
     public ExtentRun? BestFit(long length)
     {
-        var index = sizes.IndexOf(new ExtentRun(-1, -1, length));
-        return ~index < sizes.Count ? sizes[~index] : null;
+        if (Emptiest(length) is not { } pv)
+        {
+            return null;
+        }
+        var sizes = givable[pv].Sizes;
+        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, length))];
     }
 
-    /// <summary>The largest run that may be given away, the first one among equals; null when there is none.</summary>
-    public ExtentRun? Largest() => sizes.IsEmpty ? null : BestFit(sizes.Max.Length);
+    /// <summary>On the emptiest physical volume that has a run of so many: its largest one, the first among equals.</summary>
+    public ExtentRun? Roomiest(long length) => Emptiest(length) is { } pv ? LargestOf(pv) : null;
+
+    /// <summary>The largest run that may be given away; null when there is none.</summary>
+    public ExtentRun? Largest()
+    {
+        var longest = 0L;
+        foreach (var (sizes, _) in givable)
+        {
+            longest = sizes.IsEmpty ? longest : Math.Max(longest, sizes.Max.Length);
+        }
+        return longest == 0 ? null : Roomiest(longest);
+    }
 
     /// <exception cref="InvalidOperationException">Not all of them are free.</exception>
     public FreeSpace Take(ExtentRun taken)
@@ -139,11 +157,36 @@ internal sealed class FreeSpace
         return index < places.Count && places[index].PvIndex == pv ? places[index] : null;
     }
 
-    private FreeSpace With(ExtentRun run) => allocatable[run.PvIndex]
-        ? new FreeSpace(places.Add(run), sizes.Add(run), allocatable, AllocatableExtents + run.Length)
-        : new FreeSpace(places.Add(run), sizes, allocatable, AllocatableExtents);
+    private int? Emptiest(long length)
+    {
+        int? best = null;
+        for (var pv = 0; pv < givable.Length; pv++)
+        {
+            if (!givable[pv].Sizes.IsEmpty && givable[pv].Sizes.Max.Length >= length && (best is not { } other || givable[pv].Extents > givable[other].Extents))
+            {
+                best = pv;
+            }
+        }
+        return best;
+    }
 
-    private FreeSpace Without(ExtentRun run) => allocatable[run.PvIndex]
-        ? new FreeSpace(places.Remove(run), sizes.Remove(run), allocatable, AllocatableExtents - run.Length)
-        : new FreeSpace(places.Remove(run), sizes, allocatable, AllocatableExtents);
+    private ExtentRun LargestOf(int pv)
+    {
+        var sizes = givable[pv].Sizes;
+        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, sizes.Max.Length))];
+    }
+
+    private FreeSpace With(ExtentRun run) => new(places.Add(run), Givable(run, run.Length), allocatable, AllocatableExtents + (allocatable[run.PvIndex] ? run.Length : 0));
+
+    private FreeSpace Without(ExtentRun run) => new(places.Remove(run), Givable(run, -run.Length), allocatable, AllocatableExtents - (allocatable[run.PvIndex] ? run.Length : 0));
+
+    private ImmutableArray<(ImmutableSortedSet<ExtentRun> Sizes, long Extents)> Givable(ExtentRun run, long extents)
+    {
+        if (!allocatable[run.PvIndex])
+        {
+            return givable;
+        }
+        var (sizes, before) = givable[run.PvIndex];
+        return givable.SetItem(run.PvIndex, (extents > 0 ? sizes.Add(run) : sizes.Remove(run), before + extents));
+    }
 }

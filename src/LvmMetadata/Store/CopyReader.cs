@@ -17,7 +17,7 @@ internal static class CopyReader
             return CopyRead.Bad(new CopyState.BadHeader(
                 $"the label places a metadata area of {area.SizeBytes} bytes at byte {area.OffsetBytes}, which does not fit the device of {pv.SizeBytes} bytes"));
         }
-        var sector = DiskMemory.Allocate(Math.Max(MdaHeader.Bytes, pv.SectorSize));
+        var sector = DiskMemory.Rent(Math.Max(MdaHeader.Bytes, pv.SectorSize));
         var first = await HeaderRead.ReadAsync(pv, area, sector);
         CopyRead? doubtful = null;
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
@@ -34,6 +34,7 @@ internal static class CopyReader
             }
             if (read.State is not (CopyState.BadHeader or CopyState.BadText) || doubtful is not null)
             {
+                DiskMemory.Return(sector);
                 return read;
             }
             doubtful = read;
@@ -88,8 +89,9 @@ internal static class CopyReader
     {
         var start = offset / pv.SectorSize * pv.SectorSize;
         var end = (offset + destination.Length + pv.SectorSize - 1) / pv.SectorSize * pv.SectorSize;
-        var buffer = DiskMemory.Allocate((int)(end - start));
-        await pv.ReadAsync(start, buffer);
+        var buffer = DiskMemory.Rent((int)(end - start));
+        await pv.ReadAsync(start, buffer[..(int)(end - start)]);
         buffer.Slice((int)(offset - start), destination.Length).CopyTo(destination);
+        DiskMemory.Return(buffer);
     }
 }

@@ -83,6 +83,14 @@ public static class MetadataReader
             : read.Error == HeaderError.None;
     }
 
+    /// <returns>What the devices lack for this group, for people; or null.</returns>
+    internal static string? DeviceProblem(VolumeGroup group, IReadOnlyList<IPvArea> pvs, IReadOnlyList<PvLabel?> labels)
+    {
+        var problems = new List<string>();
+        CheckDevices(group, pvs, [.. labels], problems);
+        return problems.Count == 0 ? null : string.Join("; ", problems);
+    }
+
     /// <summary>Nobody else checks that the extents fit the device; a volume beyond its end would fail at the guest's first write.</summary>
     private static void CheckDevices(VolumeGroup group, IReadOnlyList<IPvArea> pvs, List<PvLabel?> labels, List<string> problems)
     {

@@ -98,6 +98,24 @@ public sealed class MetadataStore
         return await RollForwardAsync(read, found, seqno, guard, $"take over with epoch {guard.Epoch}", isFirst: true, reapply);
     }
 
+    /// <summary>Makes a kept text current again, whatever is on the disk now: the first commit of an epoch. Nobody may use a volume meanwhile.</summary>
+    /// <param name="kept">With the same devices as the group on the disk.</param>
+    public static async ValueTask<TakeOverOutcome> RestoreAsync(
+        IReadOnlyList<IPvArea> pvs, VolumeGroup kept, IWriteGuard guard, TimeProvider clock, string host)
+    {
+        var read = await MetadataReader.ReadAsync(pvs);
+        if (TakeOverRules.RestoreObjection(read, kept, guard, MetadataReader.DeviceProblem(kept, pvs, read.Labels)) is { } objection)
+        {
+            return objection;
+        }
+        if (TakeOverRules.RestoreSeqno(read, kept, guard.Epoch) is not { } seqno)
+        {
+            return new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
+        }
+        var store = new MetadataStore(pvs, clock, host, kept, MetadataCopy.From(pvs, read));
+        return await store.RollForwardAsync(read, kept, seqno, guard, $"restore what was kept of seqno {kept.Seqno}", isFirst: true);
+    }
+
     /// <param name="draft">Based on <see cref="Current"/>.</param>
     /// <param name="description">What it does, for people who read the text.</param>
     public async ValueTask<CommitOutcome> CommitAsync(VolumeGroupDraft draft, IWriteGuard guard, string description)
@@ -176,7 +194,7 @@ public sealed class MetadataStore
     public async ValueTask<string?> ScrubAsync()
     {
         using var _ = Enter();
-        return await MetadataWriter.FindForeignAsync(copies);
+        return await writer.FindForeignAsync(copies);
     }
 
     /// <summary>For hosts that only read: takes what is on disk now, never older than <see cref="Current"/> (R5).</summary>

@@ -8,6 +8,9 @@ internal sealed class MetadataWriter
 {
     private Memory<byte> text;
 
+    /// <summary>For looks at the headers, which come every second; one at a time, like everything of a store.</summary>
+    private Memory<byte> header;
+
     /// <summary>Null where no journal is kept.</summary>
     public ICommitJournal? Journal { get; set; }
 
@@ -118,11 +121,15 @@ internal sealed class MetadataWriter
     }
 
     /// <returns>What was found where slot 0 is not what this writer knows; null when all are.</returns>
-    public static async ValueTask<string?> FindForeignAsync(List<MetadataCopy> copies)
+    public async ValueTask<string?> FindForeignAsync(List<MetadataCopy> copies)
     {
         foreach (var copy in copies)
         {
-            var read = await HeaderRead.ReadAsync(copy.Pv, copy.Area, DiskMemory.Allocate(copy.HeaderWriteBytes));
+            // Ours again only when the read is done: after a failure nobody knows whether the device is done with the memory.
+            var buffer = header.Length >= copy.HeaderWriteBytes ? header : DiskMemory.Allocate(copy.HeaderWriteBytes);
+            header = default;
+            var read = await HeaderRead.ReadAsync(copy.Pv, copy.Area, buffer);
+            header = buffer;
             if (read.Error == HeaderError.None ? read.Header.Committed != copy.Location : copy.Location is not null)
             {
                 var found = read.Error == HeaderError.None ? read.Header.Committed.ToString() : $"a header that is not believed ({read.Error})";

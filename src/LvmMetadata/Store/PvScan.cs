@@ -12,12 +12,19 @@ internal static class PvScan
         {
             return (null, $"{pv.Name}: {pv.SizeBytes} bytes are too few for a physical volume");
         }
-        var buffer = DiskMemory.Allocate(bytes);
-        await pv.ReadAsync(0, buffer);
+        var buffer = DiskMemory.Rent(bytes);
+        await pv.ReadAsync(0, buffer[..bytes]);
+        var found = Find(pv, buffer.Span);
+        DiskMemory.Return(buffer);
+        return found;
+    }
+
+    private static (PvLabel? Label, string Problem) Find(IPvArea pv, ReadOnlySpan<byte> head)
+    {
         var problem = $"{pv.Name}: no LVM2 label in sectors 0 to 3";
         for (var sector = 0; sector < PvLabel.ScanSectors; sector++)
         {
-            var error = PvLabel.TryParse(buffer.Span.Slice(sector * PvLabel.SectorBytes, PvLabel.SectorBytes), sector, out var label);
+            var error = PvLabel.TryParse(head.Slice(sector * PvLabel.SectorBytes, PvLabel.SectorBytes), sector, out var label);
             if (error == LabelError.None)
             {
                 return (label, "");

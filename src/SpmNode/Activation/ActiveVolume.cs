@@ -1,8 +1,13 @@
 namespace OvirtSpm.Node.Activation;
 
 /// <summary>A volume this host serves to a guest.</summary>
-sealed record ActiveVolume(Guid Volume, int Slot, bool ReadOnly, VolumeExport Export, IServedVolume Served)
+/// <param name="Lease">Null unless it is active exclusively.</param>
+sealed record ActiveVolume(Guid Volume, int Slot, bool ReadOnly, VolumeExport Export, IServedVolume Served, VolumeLease? Lease = null)
 {
+    /// <summary>Its own lease is held while it is active.</summary>
+    public bool IsExclusive => Lease is not null;
+
+
     /// <summary>The option that opens it in QEMU. A node that is restarted is waited for.</summary>
     public string BlockDevice =>
         $"driver=nbd,node-name={NodeName("spm", Volume)},server.type=unix,server.path={Served.SocketPath},export={Volume},reconnect-delay=120{(ReadOnly ? ",read-only=on" : "")}";

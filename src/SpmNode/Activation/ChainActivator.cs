@@ -17,7 +17,8 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
     /// <summary>Volumes active only because one above them is.</summary>
     readonly HashSet<Guid> below = [];
 
-    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly)
+    /// <param name="exclusive">Of the volume itself: what is below it is only read, and several disks may share it.</param>
+    public async Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false)
     {
         await changing.WaitAsync();
         try
@@ -36,7 +37,7 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
                     await activator.ActivateAsync(layer.Name, readOnly: true);
                 }
                 var isNew = activator.Find(chain[0].Uuid) is null;
-                var active = await activator.ActivateAsync(chain[0].Name, readOnly);
+                var active = await activator.ActivateAsync(chain[0].Name, readOnly, exclusive);
                 if (chain.Count > 1 && !Chain(await LunReader.ViewAsync(domain), chain[0].Name).Select(v => v.Uuid).SequenceEqual(chain.Select(v => v.Uuid)))
                 {
                     if (isNew)
@@ -126,7 +127,7 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
 
     ActivateVolumeReply Describe(ActiveVolume active, IReadOnlyList<VolumeInfo> chain) => new(
         active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice,
-        chain.Count == 1 ? [] : [.. chain.Reverse().SelectMany(layer => Nodes(layer, chain))]);
+        chain.Count == 1 ? [] : [.. chain.Reverse().SelectMany(layer => Nodes(layer, chain))], active.IsExclusive);
 
     /// <summary>Everything QEMU is told to open the disk: names in headers are not followed.</summary>
     IEnumerable<string> Nodes(VolumeInfo layer, IReadOnlyList<VolumeInfo> chain)

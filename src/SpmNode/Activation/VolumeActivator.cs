@@ -10,7 +10,7 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Activation;
 
 /// <summary>Makes volumes usable on this host, and says so on the LUN before they are (R10).</summary>
-sealed class VolumeActivator(
+sealed partial class VolumeActivator(
     PoolDomain domain, Membership membership, ActivationMaps maps, IVolumeServer server, Func<Guid, IGrowthRequests> growth,
     string socketDirectory, TimeSpan holdLimit, TimeProvider clock, ExportMetrics metrics, Action<string> log)
 {
@@ -58,9 +58,16 @@ sealed class VolumeActivator(
                 log($"volume {volume.Name} is not served again: another host has it active for writing, too");
                 continue;
             }
-            maps.TryHold(slot);
             try
             {
+                if (mode == ActivationMode.ReadWrite && await VolumeLease.WasHeldAsync(domain, slot, membership.Identity.HostId) != false)
+                {
+                    // Its lease ended with the life that held it, and may be somebody else's by now. What cannot be believed may have said so:
+                    // a volume that is not served is asked for again, a second writer would not be noticed.
+                    log($"volume {volume.Name} was active exclusively and is not served again: activate it again");
+                    continue;
+                }
+                maps.TryHold(slot);
                 Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
                 log($"serving volume {volume.Name} again");
             }
@@ -85,7 +92,11 @@ sealed class VolumeActivator(
             {
                 // The socket first: what is held or under way is then repeated by the guest's reconnect instead of failing.
                 await there.Served.DisposeAsync();
-                await there.Export.DeactivateAsync(DeactivationLimit);
+                if (await there.Export.DeactivateAsync(DeactivationLimit) is DeactivateOutcome.Returned && there.IsExclusive)
+                {
+                    // Unlike the others it does not come back with the node: another host may have its lease by then.
+                    await TryForgetAsync(there);
+                }
             }
         }
         finally
@@ -94,8 +105,13 @@ sealed class VolumeActivator(
         }
     }
 
-    public async Task<ActiveVolume> ActivateAsync(string reference, bool readOnly)
+    /// <param name="exclusive">Hold the volume's own lease while it is active.</param>
+    public async Task<ActiveVolume> ActivateAsync(string reference, bool readOnly, bool exclusive = false)
     {
+        if (readOnly && exclusive)
+        {
+            throw Refusal.Invalid("a volume is activated exclusively for writing; for reading no lease is held.");
+        }
         await changing.WaitAsync();
         try
         {
@@ -116,11 +132,12 @@ sealed class VolumeActivator(
                 {
                     throw Refusal.Conflict($"volume {volume.Name} is being deactivated here; deactivate it again until that is done.");
                 }
-                return there.ReadOnly == readOnly
+                return there.ReadOnly == readOnly && there.IsExclusive == exclusive
                     ? there
-                    : throw Refusal.Conflict($"volume {volume.Name} is active here {(there.ReadOnly ? "read-only" : "for writing")}; deactivate it first.");
+                    : throw Refusal.Conflict(
+                        $"volume {volume.Name} is active here {(there.ReadOnly ? "read-only" : there.IsExclusive ? "exclusively" : "for writing")}; deactivate it first.");
             }
-            return await ActivateAsync(volume, volume.Tags.Slot!.Value, readOnly);
+            return await ActivateAsync(volume, volume.Tags.Slot!.Value, readOnly, exclusive);
         }
         finally
         {
@@ -129,13 +146,14 @@ sealed class VolumeActivator(
     }
 
     /// <summary>R10: set, flush, re-read metadata and the other maps; only then it may be used. A conflict backs off.</summary>
-    async Task<ActiveVolume> ActivateAsync(VolumeInfo volume, int slot, bool readOnly)
+    async Task<ActiveVolume> ActivateAsync(VolumeInfo volume, int slot, bool readOnly, bool exclusive)
     {
         if (!maps.TryHold(slot))
         {
             throw Refusal.Conflict($"volume {volume.Name} is being created on this node; ask again in a moment.");
         }
         var generation = membership.Generation;
+        VolumeLease? lease = null;
         try
         {
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
@@ -152,22 +170,33 @@ sealed class VolumeActivator(
             }
             if (!readOnly && others is [var other, ..])
             {
-                var name = await membership.ReadRecordAsync(other.Host) is { } record ? $"'{record.Name}' (host id {other.Host})" : $"host id {other.Host}";
+                var name = KnownHost.Call(other.Host, (await membership.ReadRecordAsync(other.Host))?.Name);
                 throw Refusal.Conflict(other.Use == SlotUse.Unreadable
                     ? $"the activation map of {name} cannot be read, so volume {volume.Name} counts as active there."
                     : $"volume {volume.Name} is active for writing on {name}; deactivate it there first.");
             }
+            // Behind the entry: the slot is this volume's as long as that stands there.
+            lease = await LeaseForAsync(now, slot, readOnly, exclusive);
             if (!membership.IsValid)
             {
                 // R12: read again, since the storage may have kept us waiting past the deadline.
                 throw Refusal.Unavailable("this node lost its host id while it activated the volume. See 'spm status', and ask again.");
             }
-            return Serve(view.Group, now, slot, readOnly);
+            var there = Serve(view.Group, now, slot, readOnly, lease);
+            if (lease is not null)
+            {
+                _ = WatchAsync(there, lease);
+            }
+            return there;
         }
         catch
         {
             try
             {
+                if (lease is not null)
+                {
+                    await lease.ReleaseAsync();
+                }
                 await maps.SetAsync(slot, ActivationMode.Inactive, generation);
             }
             finally
@@ -231,6 +260,11 @@ sealed class VolumeActivator(
                 done = false;
                 continue;
             }
+            if (there.Lease is { } lease)
+            {
+                // Not given back: without the entry its place may be another volume's by now.
+                await lease.EndAsync(() => Task.CompletedTask);
+            }
             active.TryRemove(there.Volume, out _);
             maps.Release(there.Slot);
         }
@@ -257,10 +291,7 @@ sealed class VolumeActivator(
                 throw Refusal.Unavailable(
                     $"volume {volume}: {still.Writes} writes have not returned from the device. It stays marked active on the LUN; deactivate it again when the storage answers.");
             }
-            // Forgotten only when the LUN says so, too: otherwise nobody could clear the entry when this write fails.
-            await maps.SetAsync(there.Slot, ActivationMode.Inactive, membership.Generation);
-            active.TryRemove(volume, out _);
-            maps.Release(there.Slot);
+            await ForgetAsync(there);
         }
         finally
         {
@@ -303,7 +334,7 @@ sealed class VolumeActivator(
 
     string PvUuid => domain.Group.PhysicalVolumes[0].Uuid.ToString();
 
-    ActiveVolume Serve(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly)
+    ActiveVolume Serve(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly, VolumeLease? lease = null)
     {
         var ranges = VolumeMapping.Map(group, group.Find(volume.Name)!);
         if (ranges.Any(range => range.PvIndex != 0))
@@ -319,10 +350,11 @@ sealed class VolumeActivator(
         {
             ReadOnly = readOnly,
             HoldLimit = holdLimit,
+            Issue = lease is null ? null : lease.Issue,
         };
         var export = new VolumeExport(options, table, domain.Lun.SectorSize, growth(volume.Uuid), clock, metrics);
         var served = server.Serve(Path.Combine(socketDirectory, volume.Name + ".sock"), export);
-        return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, export, served);
+        return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, export, served, lease);
     }
 
     static VolumeInfo Usable(DomainView view, VolumeInfo volume, bool readOnly)

@@ -282,7 +282,19 @@ public sealed class VolumeExport : INbdExport
                     throw new InvalidOperationException($"Volume {Name}: bytes for {piece.DeviceOffsetBytes} of {piece.Device.Name} are outside the volume. Nothing was written there.");
                 }
 
-                await change(piece);
+                // Asked here, not when the request came: it may have waited for space, or for the step before, beyond the deadline.
+                if (options.Issue is not { } issue)
+                {
+                    await change(piece);
+                }
+                else if (issue(() => change(piece)) is { } issuing)
+                {
+                    await issuing;
+                }
+                else
+                {
+                    return Answer(NbdError.ShuttingDown);
+                }
             }
 
             return NbdError.None;

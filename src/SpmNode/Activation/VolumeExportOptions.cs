@@ -16,6 +16,9 @@ public sealed record VolumeExportOptions(string Name, long MaximumBytes)
     /// <summary>How long a full pool is remembered: writes in this time fail without asking again.</summary>
     public TimeSpan PoolFullMemory { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Asks whether a change may be issued and issues it, in one; null when it may not be any more. Without it everything may.</summary>
+    public Func<Func<ValueTask>, ValueTask?>? Issue { get; init; }
+
     /// <summary>Pass trims on to the storage. Off: on a LUN shared by hosts a late discard is a late write.</summary>
     public bool PassTrims { get; init; }
 }

@@ -69,7 +69,8 @@ static class ApiServer
 
     static void MapLocal(WebApplication app, INodeVerbs node)
     {
-        app.MapPost("/v1/volumes/{reference}/activate", (string reference, bool? readOnly) => node.ActivateAsync(reference, readOnly ?? false));
+        app.MapPost("/v1/volumes/{reference}/activate", (string reference, bool? readOnly, bool? exclusive) =>
+            node.ActivateAsync(reference, readOnly ?? false, exclusive ?? false));
         app.MapPost("/v1/volumes/{reference}/deactivate", (string reference) => node.DeactivateAsync(reference));
         app.MapGet("/v1/guests", node.Guests);
         app.MapPost("/v1/guests", (WatchGuestRequest request) => node.WatchGuest(request));

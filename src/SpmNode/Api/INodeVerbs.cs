@@ -11,7 +11,8 @@ interface INodeVerbs : IPoolVerbs
 
     Task<JournalReply> JournalAsync();
 
-    Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly);
+    /// <param name="exclusive">Hold the volume's own lease while it is active.</param>
+    Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false);
 
     Task<VolumeReply> DeactivateAsync(string reference);
 

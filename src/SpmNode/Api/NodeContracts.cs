@@ -28,7 +28,7 @@ public sealed record StatusReply(
     IReadOnlyList<string> Warnings);
 
 public sealed record ActiveVolumeReply(
-    string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds);
+    string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds, bool Exclusive = false);
 
 public sealed record HostReply(
     int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build,

@@ -55,6 +55,9 @@ public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long Length
 [JsonDerivedType(typeof(Merge), "merge")]
 public abstract record VolumeChange
 {
+    /// <summary>R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</summary>
+    public string? Request { get; init; }
+
     /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
     public sealed record Reduce : VolumeChange;
 
@@ -76,6 +79,6 @@ public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqn
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
 /// <param name="Chain">For a volume with a parent: every -blockdev option that opens the disk, the base first; the last one is the disk.</param>
 public sealed record ActivateVolumeReply(
-    string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, IReadOnlyList<string> Chain);
+    string Volume, string Socket, bool ReadOnly, long AllocatedBytes, long MaximumBytes, string BlockDevice, IReadOnlyList<string> Chain, bool Exclusive = false);
 
 public sealed record ErrorReply(string Error, string Code);

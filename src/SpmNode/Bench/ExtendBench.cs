@@ -20,32 +20,34 @@ namespace OvirtSpm.Node.Bench;
 static class ExtendBench
 {
     const long ExtentBytes = 4L << 20;
-    const int Requesters = 64, SingleRequests = 300, PeerCalls = 30;
+    const int Requesters = 64, PeerCalls = 30;
     const long JournalBytes = 8L * JournalGeometry.SegmentBytes;
 
     static readonly Guid Life = new(1, 2, 3, new byte[8]);
     static long asked;
 
-    public static async Task<ExtendBenchResult> RunAsync(int lvs, int requests, string directory, Action<string> progress)
+    public static async Task<ExtendBenchResult> RunAsync(int lvs, int requests, int singles, string directory, Action<string> progress)
     {
-        var ours = await CreateAsync(Path.Combine(directory, "ours"), lvs, requests);
+        var ours = await CreateAsync(Path.Combine(directory, "ours"), lvs, requests + singles);
         using var lun = ours.Lun;
-        var worker = new PoolWorker(ours.Store, ours.Fence, TimeProvider.System, new PoolCounters(), journal: ours.Journal);
+        var commits = 0;
+        var worker = new PoolWorker(ours.Store, ours.Fence, TimeProvider.System, new PoolCounters { OnCommit = (_, _) => commits++ }, journal: ours.Journal);
         var writing = worker.RunAsync();
         await ExtendManyAsync(worker, ours.Names, Math.Min(requests, 200), Requesters); // the JIT's share is not the writer's
         progress("one requester");
-        var single = await ExtendOneByOneAsync(worker, ours.Names);
+        var single = await ExtendOneByOneAsync(worker, ours.Names, singles);
         progress($"{Requesters} requesters");
         var started = Stopwatch.GetTimestamp();
         await ExtendManyAsync(worker, ours.Names, requests, Requesters);
         var perSecond = requests / Stopwatch.GetElapsedTime(started).TotalSeconds;
         worker.StopAccepting();
         await writing;
+        var resident = Environment.WorkingSet;
 
         progress($"{PeerCalls} calls of lvextend");
         var peerPerSecond = await MeasurePeerAsync(Path.Combine(directory, "peer"), lvs);
         return new ExtendBenchResult(
-            lvs, requests, Math.Round(perSecond, 1), At(single, 0.5), At(single, 0.99), "lvextend", Math.Round(peerPerSecond, 2),
+            lvs, requests, Math.Round(perSecond, 1), At(single, 0.5), At(single, 0.99), commits, resident >> 20, "lvextend", Math.Round(peerPerSecond, 2),
             Math.Round(perSecond / peerPerSecond, 1));
     }
 
@@ -53,7 +55,7 @@ static class ExtendBench
     {
         await using (var file = new FileStream(path, FileMode.Create))
         {
-            file.SetLength((300L << 20) + (lvs + growth + SingleRequests + 400L) * ExtentBytes);
+            file.SetLength((300L << 20) + (lvs + growth + 400L) * ExtentBytes);
         }
         var lun = NodeComposition.OpenLun(path, readOnly: false);
         var clock = TimeProvider.System;
@@ -94,10 +96,10 @@ static class ExtendBench
         return ConfirmOutcome.Ours;
     }
 
-    static async Task<List<double>> ExtendOneByOneAsync(PoolWorker worker, string[] names)
+    static async Task<List<double>> ExtendOneByOneAsync(PoolWorker worker, string[] names, int requests)
     {
-        var milliseconds = new List<double>(SingleRequests);
-        for (var i = 0; i < SingleRequests; i++)
+        var milliseconds = new List<double>(requests);
+        for (var i = 0; i < requests; i++)
         {
             var started = Stopwatch.GetTimestamp();
             await ExtendAsync(worker, names[i % names.Length]);

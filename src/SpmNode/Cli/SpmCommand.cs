@@ -14,6 +14,7 @@ public static class SpmCommand
             DomainVerbs.Create(),
             VolumeVerbs.Create(),
             ImageVerbs.Create(),
+            MetadataVerbs.Create(),
             LeaseVerbs.Create(),
             JournalVerbs.Create(),
             NodeCommands.CreateNode(),

@@ -109,11 +109,15 @@ static class VolumeVerbs
     static Command Activate()
     {
         var readOnly = new Option<bool>("--read-only");
-        var command = new Command("activate", "Serve a volume on the node at --url; prints QEMU's -blockdev option.") { reference, readOnly, url, json };
+        var exclusive = new Option<bool>("--exclusive")
+        {
+            Description = "hold the volume's lease while it is active: no other host, oVirt's neither, can; its guest's writes fail when the lease is lost",
+        };
+        var command = new Command("activate", "Serve a volume on the node at --url; prints QEMU's -blockdev option.") { reference, readOnly, exclusive, url, json };
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             await using var node = NodeAt(parsed);
-            var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly));
+            var reply = await node.ActivateAsync(parsed.GetValue(reference)!, parsed.GetValue(readOnly), parsed.GetValue(exclusive));
             Say(parsed, reply, reply.Chain.Count == 0 ? reply.BlockDevice : string.Join(Environment.NewLine, reply.Chain.Select(option => $"-blockdev {option}")));
             return 0;
         }));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cli;
@@ -15,20 +16,20 @@ sealed class NodeClient : IPoolVerbs
     readonly HttpClient http;
     readonly ResiliencePipeline retry;
 
-    public NodeClient(string url, TimeSpan? timeout = null)
+    public NodeClient(string url, TimeSpan? timeout = null, HttpMessageHandler? handler = null)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
         {
             throw Refusal.Invalid($"'{url}' is not the address of a node: http://HOST:PORT is expected.");
         }
-        http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(2), ConnectTimeout = TimeSpan.FromSeconds(2) })
+        http = new HttpClient(handler ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(2), ConnectTimeout = TimeSpan.FromSeconds(2) })
         {
             BaseAddress = address,
             Timeout = timeout ?? TimeSpan.FromMinutes(10),
         };
         retry = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
         {
-            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>(failed => failed.StatusCode is null),
+            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>(failed => failed.StatusCode is null).Handle<SocketException>(),
             MaxRetryAttempts = 3,
             Delay = TimeSpan.FromMilliseconds(100),
             BackoffType = DelayBackoffType.Exponential,
@@ -57,8 +58,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
         SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
-        SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}");
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
+        SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
 
     public Task<VolumeReply> DeactivateAsync(string reference) => SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/deactivate");
 
@@ -103,7 +104,8 @@ sealed class NodeClient : IPoolVerbs
                 throw await RefusalOfAsync(response);
             });
         }
-        catch (HttpRequestException failed)
+        // A peer that dies between accepting and being asked for its address makes the class library throw the socket's own exception.
+        catch (Exception failed) when (failed is HttpRequestException or SocketException)
         {
             throw Refusal.Unavailable($"no answer from {http.BaseAddress}: {failed.Message}. Is the node running there?");
         }

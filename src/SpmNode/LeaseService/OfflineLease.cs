@@ -50,7 +50,7 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
         var domain = await PoolDomain.OpenAsync(lun);
         var offset = await new LeaseDirectory(domain).FindAsync(name);
         var membership = await OfflineJoin.JoinAsync(domain, ports, new OfflinePatience(ports, stop), stop);
-        var lease = new ResourceLease(domain.ExternalLeases, offset, domain.Geometry, domain.Lockspace, name, membership.Keeper!, ports.BootClock, ports.Choice);
+        var lease = membership.LeaseAt(domain.ExternalLeases, offset, name);
         var held = new OfflineLease(lun, name, membership, lease);
         try
         {
@@ -176,5 +176,5 @@ sealed class OfflineLease : IHeldLease, IAsyncDisposable
     };
 
     string Host(int id, ulong generation, string? name) =>
-        membership.RecordOf(id, generation) is { } record ? $"'{record.Name}' (host id {id})" : $"host id {id}{(name is null ? "" : $" ('{name}')")}";
+        KnownHost.Call(id, membership.RecordOf(id, generation)?.Name ?? name);
 }

@@ -10,6 +10,11 @@ public static class MachineId
     /// <exception cref="IOException">Neither the system nor the state directory has a usable id.</exception>
     public static Guid Read(string stateDirectory) => Read(SystemPaths, stateDirectory);
 
+    /// <summary>For whoever keeps no state: on a system without an id it is another machine each time, and nobody follows it without the long wait.</summary>
+    public static Guid ReadOrRandom() => ReadOrRandom(SystemPaths);
+
+    internal static Guid ReadOrRandom(IEnumerable<string> systemPaths) => systemPaths.Select(TryRead).FirstOrDefault(id => id is not null) ?? Guid.NewGuid();
+
     internal static Guid Read(IEnumerable<string> systemPaths, string stateDirectory)
     {
         foreach (var path in systemPaths)

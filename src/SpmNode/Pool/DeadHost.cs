@@ -23,6 +23,10 @@ sealed class DeadHost(SpmTerm term, Membership membership, Action<string> log)
                 $"'{hosts[0].Name}' is the name of several host ids: {string.Join(", ", hosts.Select(one => $"{one.Id} ({one.State.ToString().ToLowerInvariant()})"))}. Nothing was changed; say the host id.");
         }
         var host = hosts[0];
+        if (host.IsUnused && (await ReadMapAsync(host)).IsIdle)
+        {
+            throw Refusal.NotFound($"host id {host.Id} was never used in this pool, and nothing of it is in anybody's way. 'spm host list' shows who is there.");
+        }
         if (host.Id == membership.Identity.HostId)
         {
             throw Refusal.Conflict($"{host} is the SPM that answers you: it lives.");
@@ -61,15 +65,21 @@ sealed class DeadHost(SpmTerm term, Membership membership, Action<string> log)
         }
     }
 
-    async Task<ConfirmDeadReply> ClearAsync(KnownHost host)
+    async Task<HostActivations> ReadMapAsync(KnownHost host)
     {
         var domain = term.Domain;
         var place = HostActivations.Place(domain.Layout, host.Id);
         var bytes = new byte[place.SizeBytes];
         await domain.Spm.ReadAsync(place.OffsetBytes, bytes);
-        var map = HostActivations.Read(domain.Layout, domain.Superblock.Pool, host.Id, bytes);
+        return HostActivations.Read(domain.Layout, domain.Superblock.Pool, host.Id, bytes);
+    }
+
+    async Task<ConfirmDeadReply> ClearAsync(KnownHost host)
+    {
+        // A host id that was never used is asked about for its map alone: one that cannot be read counts as everything in use.
+        var map = await ReadMapAsync(host);
         var cleared = map.Active().Select(entry => entry.Slot).ToList();
-        var fenced = new FencedArea(domain.Spm, term.Fence);
+        var fenced = new FencedArea(term.Domain.Spm, term.Fence);
         var repaired = 0;
         for (var part = 0; part < map.Parts.Count; part++)
         {

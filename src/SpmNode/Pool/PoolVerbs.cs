@@ -37,10 +37,12 @@ sealed class PoolVerbs
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
         images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
-        var labels = new ImageLabels(work);
         recovery = new OperationRecovery(
             term,
-            [new CreateRule(term, removal, labels.ChildLeftAsync), new RemoveRule(term, removal, labels.ChildLeftAsync), new ExtendRawRule(term, maps, extension)],
+            [
+                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, new ImageLabels(work).ChildLeftAsync),
+                new ExtendRawRule(term, maps, extension), .. images.Rules,
+            ],
             clock, log);
     }
 
@@ -82,13 +84,26 @@ sealed class PoolVerbs
         request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
-    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
-        Describe(await images.ChangeAsync(reference, change, CancellationToken.None));
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => ImageVerbs.KindOf(change) is { } kind
+        ? await desk.AskAsync(
+            change.Request, kind, id => ChangeAsync(reference, change, id),
+            volume => term.Volumes.Find(volume) is { } there
+                ? Task.FromResult(Describe(there))
+                : throw Refusal.NotFound($"volume {volume} was merged into its parent by this request, or has been deleted since; 'spm volume list' shows what there is."))
+        : await ChangeAsync(reference, change, null);
+
+    async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id) =>
+        Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None));
 
     async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.Locks.Take([volume.Uuid]);
+        if (term.Journal.Open.Any(operation => operation.Kind == OperationKind.Merge && operation.Volume == volume.Uuid))
+        {
+            // Half of it may be in its parent: without it nobody could read that one any more.
+            throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
+        }
         var deleted = await removal.DeleteAsync(volume.Name, id);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;

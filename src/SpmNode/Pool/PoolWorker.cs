@@ -218,6 +218,11 @@ sealed class PoolWorker(
             if (!changed)
             {
                 journal?.Later(accepted.SelectMany(a => a.Request.Records.Where(record => record is not JournalRecord.Answered)));
+                if (journal is not null && accepted.Exists(a => a.Request.Records.Any(record => record is JournalRecord.Begun)))
+                {
+                    // Nothing of the group changes with its first step, which may come only when this is durable.
+                    await journal.AppendAsync(fence);
+                }
                 // R1: "it is so already" is an acknowledgement, too; after the deadline another host may have changed it.
                 Answer(accepted, edit => fence.MayWrite()
                     ? new PoolResult.Done(edit, store.Current, fence.Epoch)

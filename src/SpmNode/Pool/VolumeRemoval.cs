@@ -204,7 +204,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     {
         var open = term.Journal.Open.Where(operation => operation.Volume == volume.Uuid).ToList();
         var endings = open.Select(operation => (JournalRecord)new JournalRecord.Ended(
-            operation.Operation, operation.Kind == OperationKind.Remove ? OperationOutcome.Done : OperationOutcome.Undone));
+            operation.Operation, operation.Kind is OperationKind.Remove or OperationKind.Merge ? OperationOutcome.Done : OperationOutcome.Undone));
         return request is { } id && !open.Exists(operation => operation.Request == request)
             ? endings.Append(new JournalRecord.Answered(id, OperationKind.Remove, volume.Uuid, OperationOutcome.Done))
             : endings;

@@ -12,21 +12,19 @@ static class Candidacy
     /// <summary>What the named successor has for reading a message and taking the lease.</summary>
     public static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1);
 
-    /// <summary>Two looks: a host with a higher preference has seen the lease, too.</summary>
-    public static readonly TimeSpan Deference = TimeSpan.FromMilliseconds(400);
-
     /// <summary>A sick SPM is better than none, but only after everybody else had the chance.</summary>
     public static readonly TimeSpan SickWait = TimeSpan.FromSeconds(10);
 
     /// <param name="version">Of the lease as it stands there.</param>
     /// <param name="notice">The last one that was heard.</param>
+    /// <param name="deference">What a host with a higher preference has for seeing the lease, too.</param>
     /// <param name="highestPreference">Among the others that live and are not in maintenance; 0 when there are none.</param>
     /// <returns>Null: not at all.</returns>
-    public static TimeSpan? Wait(int self, ulong version, HandOverNotice? notice, HostWishes wishes, int highestPreference, bool sick) =>
+    public static TimeSpan? Wait(int self, ulong version, HandOverNotice? notice, HostWishes wishes, TimeSpan deference, int highestPreference, bool sick) =>
         wishes.Maintenance ? null
         : notice is { Successor: var named } && notice.Epoch == version && named == self ? TimeSpan.Zero
         : sick ? SickWait
         : notice is { Stage: not HandOverStage.Taken } && notice.Epoch == version ? HeadStart
-        : wishes.Preference < highestPreference ? Deference
+        : wishes.Preference < highestPreference ? deference
         : TimeSpan.Zero;
 }

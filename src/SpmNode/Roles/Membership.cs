@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using OvirtSpm.Leases;
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Leases.OnDisk;
@@ -16,6 +17,7 @@ sealed class Membership(
     readonly HostRecordStore records = new(domain);
     volatile HostRecordPair[] known = [];
     readonly SemaphoreSlim publishing = new(1);
+    readonly ConcurrentDictionary<(ILeaseArea Area, long OffsetBytes, string Name), ResourceLease> leases = [];
     HostWishes wishes;
     bool locked;
 
@@ -59,8 +61,7 @@ sealed class Membership(
         // One keeper for the life of the process: it knows which writes of a former generation are still on their way (R8).
         Keeper ??= new LeaseKeeper(
             domain.Ids, domain.Geometry, domain.Lockspace, identity.HostId, identity.LeaseName, timing, bootClock, choice, WatchdogTimeoutOf, Guard) { Objection = Guard.Objection };
-        SpmLease ??= new ResourceLease(
-            domain.Leases, domain.SpmLeaseOffset, domain.Geometry, domain.Lockspace, PoolDomain.SpmResource, Keeper, bootClock, choice);
+        SpmLease ??= LeaseAt(domain.Leases, domain.SpmLeaseOffset, PoolDomain.SpmResource);
         await AwaitFormerWritesAsync(stop);
         switch (await Keeper.JoinAsync(stop))
         {
@@ -86,6 +87,14 @@ sealed class Membership(
             throw;
         }
     }
+
+    /// <summary>A named lease to be held under this host id, after the first join.</summary>
+    /// <remarks>
+    /// One object for the life of the process, like the keeper: it knows in which version its vote has said released, and that a grant of that
+    /// version is none, since others may have read it as free.
+    /// </remarks>
+    public ResourceLease LeaseAt(ILeaseArea area, long offsetBytes, string name) => leases.GetOrAdd(
+        (area, offsetBytes, name), at => new(at.Area, at.OffsetBytes, domain.Geometry, domain.Lockspace, at.Name, Keeper!, bootClock, choice));
 
     /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
     public async ValueTask<ConfirmOutcome> ConfirmAsync()
@@ -159,7 +168,13 @@ sealed class Membership(
         await RefreshRecordsAsync();
     }
 
+    /// <summary>Of every host id: one that is joining has a record before its lease can be seen.</summary>
     public async Task RefreshRecordsAsync() => known = await records.ReadAllAsync();
+
+    /// <summary>Of host ids that the lease table has ever seen in use: the others' records say nothing of a live host.</summary>
+    /// <param name="leader">The SPM, which may have joined since the table was filled.</param>
+    public async Task RefreshRecordsInUseAsync(int leader) =>
+        known = await records.ReadUpToAsync(Math.Min(Math.Max(Math.Max(Keeper!.Hosts.HighestUsed, leader), identity.HostId), SpmLayout.Hosts));
 
     /// <summary>R28: what a host says of itself, if it is the incarnation that holds the lease.</summary>
     public HostRecord? RecordOf(int hostId, ulong generation) =>
@@ -253,6 +268,11 @@ sealed class Membership(
     async Task RefuseOtherTagsAsync()
     {
         var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        if (read.Group is null && domain.IsMetadataLost)
+        {
+            // Whoever brings the metadata back: without them nobody else can come either, with other timeouts or the same.
+            return;
+        }
         if (read.Group is not { } group)
         {
             throw Refusal.Unavailable($"host id {identity.HostId} is not taken while the volume group cannot be read: {read.Problem}");

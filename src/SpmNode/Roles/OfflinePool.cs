@@ -10,7 +10,7 @@ namespace OvirtSpm.Node.Roles;
 /// <summary>Writing verbs straight on the LUN: joins with a host id that no node has, takes the SPM lease, renews, gives both back (R20).</summary>
 sealed class OfflinePool : IPoolVerbs
 {
-    static readonly TimeSpan FenceMargin = TimeSpan.FromMilliseconds(200);
+    internal static readonly TimeSpan FenceMargin = TimeSpan.FromMilliseconds(200);
 
     readonly ILun lun;
     readonly Membership membership;
@@ -99,7 +99,7 @@ sealed class OfflinePool : IPoolVerbs
     }
 
     /// <summary>Other offline verbs are waited for: each holds the pool for seconds. A node that is SPM is not: it answers with --url.</summary>
-    static async Task<AcquireOutcome> AcquireAsync(ResourceLease lease, AcquireOptions options, OfflinePatience patience, CancellationToken stop)
+    internal static async Task<AcquireOutcome> AcquireAsync(ResourceLease lease, AcquireOptions options, OfflinePatience patience, CancellationToken stop)
     {
         while (true)
         {
@@ -146,7 +146,7 @@ sealed class OfflinePool : IPoolVerbs
         throw Refusal.Unavailable("the epoch on disk kept rising while this verb tried to take the pool: another SPM is at work. Use --url.");
     }
 
-    static Refusal NotAcquired(AcquireOutcome outcome, Membership membership) => outcome switch
+    internal static Refusal NotAcquired(AcquireOutcome outcome, Membership membership) => outcome switch
     {
         AcquireOutcome.OwnedByLiveHost live when OfflineJoin.IsOffline(live.OwnerId, live.Name) => Refusal.Conflict(
             $"another offline verb (host id {live.OwnerId}) is at work on this LUN and did not end within {OfflinePatience.Limit.TotalSeconds:0} s. Try again when it ended."),
@@ -164,7 +164,7 @@ sealed class OfflinePool : IPoolVerbs
             ? $"host {hostId}, '{record.Name}'{(record.Url.Length > 0 ? $" at {record.Url}" : " (an offline verb)")}"
             : $"host {hostId}";
 
-    static async Task LeaveAsync(ILun lun, Membership membership, ResourceLease lease, CancellationTokenSource renewing, Task<LeaseLost> renewal)
+    internal static async Task LeaveAsync(ILun lun, Membership membership, ResourceLease lease, CancellationTokenSource renewing, Task<LeaseLost> renewal)
     {
         // R8: first the lease, once no write under it is on its way, then the host id.
         await lun.WhenAllWritesReturnedAsync();

@@ -8,9 +8,6 @@ namespace OvirtSpm.Node.Roles;
 /// <summary>One term: the pool taken over, served, and given back.</summary>
 sealed partial class SpmRole
 {
-    /// <summary>How often a leader reads its own deadline when nothing is asked of it.</summary>
-    static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(50);
-
     HandOverOrder? order;
 
     /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
@@ -84,7 +81,7 @@ sealed partial class SpmRole
         var writing = begun.Worker.RunAsync();
         using var ending = new CancellationTokenSource();
         _ = RecoverAsync(begun, ending.Token);
-        var reasons = new StepDownReasons(Now);
+        var reasons = new StepDownReasons(Now, pace.Requests);
         var look = Task.CompletedTask;
         Departure? leaving = null;
         try
@@ -105,7 +102,7 @@ sealed partial class SpmRole
                 {
                     look = LookAsync(lease);
                 }
-                await PauseAsync(WatchInterval, writing, lost, stop);
+                await PauseAsync(pace.Watch, writing, lost, stop);
             }
             Role = RoleName.Draining;
             if (lost.IsCompleted || !begun.Fence.MayWrite())
@@ -151,7 +148,7 @@ sealed partial class SpmRole
         var preparing = PrepareAsync(wanted, begun.Fence.Epoch);
         while (!preparing.IsCompleted && !writing.IsCompleted && !lost.IsCompleted && begun.Fence.MayWrite())
         {
-            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(WatchInterval, clock, CancellationToken.None));
+            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(pace.Watch, clock, CancellationToken.None));
         }
         if (preparing.IsCompleted)
         {

@@ -15,11 +15,7 @@ sealed partial class SpmRole(
     PoolDomain domain, Membership membership, TimeProvider clock, PoolCounters counters, Action<string> log,
     Succession? succession = null, HostHealth? health = null)
 {
-    /// <summary>How often a follower looks at the lease: bounds how long a released one stays unused.</summary>
-    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
-
-    static readonly TimeSpan RecordsInterval = TimeSpan.FromSeconds(2);
-
+    readonly RolePace pace = new(domain.Timing.IoTimeout);
     (int, ulong) recordsReadFor;
     long recordsReadAt;
     (ulong Version, TimeSpan At)? couldSince;
@@ -62,7 +58,7 @@ sealed partial class SpmRole(
                     await ReleaseUnservedAsync(lease);
                 }
                 AskForRole(seen);
-                await PauseAsync(LookInterval, lost, stop);
+                await PauseAsync(pace.Look, lost, stop);
                 continue;
             }
             Role = RoleName.Campaigning;
@@ -95,7 +91,7 @@ sealed partial class SpmRole(
                     Note($"the SPM lease was not taken: {other}");
                     break;
             }
-            await PauseAsync(LookInterval, lost, stop);
+            await PauseAsync(pace.Look, lost, stop);
         }
         Role = RoleName.Joining;
     }
@@ -118,13 +114,13 @@ sealed partial class SpmRole(
     /// <summary>Records change when a host joins; a new leader's is wanted at once.</summary>
     async Task RefreshRecordsAsync(LeaderView seen)
     {
-        if (recordsReadFor == (seen.OwnerId, seen.Generation) && clock.GetElapsedTime(recordsReadAt) < RecordsInterval)
+        if (recordsReadFor == (seen.OwnerId, seen.Generation) && clock.GetElapsedTime(recordsReadAt) < pace.Records)
         {
             return;
         }
         try
         {
-            await membership.RefreshRecordsAsync();
+            await membership.RefreshRecordsInUseAsync(seen.OwnerId);
         }
         catch (IOException failed)
         {
@@ -147,7 +143,7 @@ sealed partial class SpmRole(
             couldSince = (seen.LeaseVersion, Now);
         }
         var wait = Candidacy.Wait(
-            membership.Identity.HostId, seen.LeaseVersion, heard, membership.Wishes,
+            membership.Identity.HostId, seen.LeaseVersion, heard, membership.Wishes, pace.Deference,
             succession?.Candidates() is [var best, ..] ? best.Preference : 0, health?.Illness is not null);
         return wait is { } time && Now - couldSince.Value.At >= time;
     }

@@ -7,19 +7,17 @@ namespace OvirtSpm.Node.Roles;
 /// Every reason is tried again after <see cref="Again"/>: somebody may have become ready meanwhile. Until then the SPM goes on, since a slow
 /// one is better than none.
 /// </remarks>
-sealed class StepDownReasons(TimeSpan termBeganAt)
+/// <param name="lookInterval">How often an SPM reads its own lease, for requests of others.</param>
+sealed class StepDownReasons(TimeSpan termBeganAt, TimeSpan lookInterval)
 {
     public static readonly TimeSpan Again = TimeSpan.FromSeconds(10);
-
-    /// <summary>How often an SPM reads its own lease, for requests of others.</summary>
-    public static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(500);
 
     TimeSpan lookedAt = termBeganAt;
     TimeSpan? triedAt;
 
     public bool LookIsDue(TimeSpan now)
     {
-        if (now - lookedAt < LookInterval)
+        if (now - lookedAt < lookInterval)
         {
             return false;
         }

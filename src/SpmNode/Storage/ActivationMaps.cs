@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Storage;
@@ -7,6 +8,7 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
 {
     readonly SemaphoreSlim writing = new(1);
     readonly HashSet<int> held = [];
+    volatile ActivationTable? last;
 
     public int HostId => hostId;
 
@@ -34,9 +36,14 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
 
     public async Task<ActivationTable> ReadAllAsync()
     {
-        var bytes = new byte[domain.Layout.ActivationMapBytes];
+        // A quarter of a mebibyte for every activation and removal: lent, and parsed only where it changed.
+        var buffer = ArrayPool<byte>.Shared.Rent(domain.Layout.ActivationMapBytes);
+        var bytes = buffer.AsMemory(0, domain.Layout.ActivationMapBytes);
         await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
-        return ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes);
+        var table = last = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes.Span, last);
+        // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
+        ArrayPool<byte>.Shared.Return(buffer);
+        return table;
     }
 
     public async Task<HostActivations> ReadOwnAsync()

@@ -1,3 +1,6 @@
+using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
+
 namespace OvirtSpm.Node.Storage;
 
 /// <summary>Refuses what would pull a domain from under those who use it.</summary>
@@ -5,11 +8,12 @@ sealed class DomainUse(PoolDomain domain, TimeProvider bootClock)
 {
     /// <param name="wait">Hosts that do not renew are watched until they are proven dead, instead of being taken for alive.</param>
     /// <param name="what">What is not done, e.g. "the domain is not removed".</param>
+    /// <param name="except">The asker's own host id.</param>
     /// <exception cref="Refusal">Somebody holds a host id, or has a volume active.</exception>
-    public async Task RefuseWhenUsedAsync(string what, bool wait, CancellationToken stop)
+    public async Task RefuseWhenUsedAsync(string what, bool wait, CancellationToken stop, int? except = null)
     {
         var watch = new HostWatch(domain, bootClock);
-        var held = await watch.HeldAsync();
+        var held = (await watch.HeldAsync()).Where(holder => holder.HostId != except).ToList();
         if (wait)
         {
             if (await watch.FindLivingAsync(held, stop) is { } living)
@@ -22,11 +26,18 @@ sealed class DomainUse(PoolDomain domain, TimeProvider bootClock)
             throw Refusal.Conflict(
                 $"{domain.Lun.Path}: {what}: {first.Name} is held in domain {domain.Uuid}. Stop that node, or wait for that verb; if it crashed, --wait goes on once that is proven.");
         }
-        foreach (var volume in await new LunReader(domain.Lun).ListVolumesAsync())
+        // Slot by slot, not volume by volume: a volume that the metadata have lost may still be written to.
+        var bytes = new byte[domain.Layout.ActivationMapBytes];
+        await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
+        var table = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes);
+        var names = domain.Group.LogicalVolumes.Select(lv => (lv.Name, VolumeTags.Parse(lv.Tags, out _).Slot)).ToLookup(lv => lv.Slot, lv => lv.Name);
+        for (var slot = SlotGeometry.FirstSlot; slot <= SlotGeometry.LastSlot; slot++)
         {
-            if (volume.ActiveOn.Count > 0)
+            // R11: a map that cannot be read names every volume there is.
+            if (table.UsersOf(slot).FirstOrDefault(user => user.Use != SlotUse.Unreadable || names.Contains(slot)) is { Host: > 0 } user)
             {
-                throw Refusal.Conflict($"{domain.Lun.Path}: {what}: volume {volume.Volume} is active on {string.Join(", ", volume.ActiveOn)}. Deactivate it first.");
+                var name = names[slot].FirstOrDefault() ?? $"of slot {slot}";
+                throw Refusal.Conflict($"{domain.Lun.Path}: {what}: volume {name} is active on host id {user.Host}, or its map cannot be read. Deactivate it first.");
             }
         }
     }

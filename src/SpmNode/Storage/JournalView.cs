@@ -30,6 +30,8 @@ static class JournalView
         OperationKind.Remove => "remove",
         OperationKind.Extend => "extend",
         OperationKind.ExtendRaw => "extend raw",
+        OperationKind.Merge => "merge",
+        OperationKind.Resize => "resize",
         _ => throw new InvalidOperationException("a closed set of kinds"),
     };
 }

@@ -1,4 +1,3 @@
-using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -17,7 +16,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
     /// <summary>The group as it is now; a writer at work is waited out by reading again.</summary>
     public static async Task<DomainView> ViewAsync(PoolDomain domain)
     {
-        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        var read = await domain.ReadMetadataAsync();
         if (read.Group is not { } group)
         {
             throw Refusal.Damaged($"{domain.Lun.Path}: the volume group cannot be read: {read.Problem}");

@@ -19,6 +19,7 @@ sealed class PoolDomain
     public const string SpmResource = "SDM";
 
     readonly Dictionary<string, (long Offset, long Length)> places;
+    volatile VolumeGroupRead? lastRead;
 
     PoolDomain(ILun lun, VolumeGroup group, Guid uuid, PoolTags tags, Dictionary<string, (long, long)> places)
     {
@@ -37,6 +38,9 @@ sealed class PoolDomain
 
     /// <summary>As it was when the domain was opened.</summary>
     public VolumeGroup Group { get; }
+
+    /// <summary>Opened from a kept text, because no copy on the LUN can be read.</summary>
+    public bool IsMetadataLost { get; private init; }
 
     public Guid Uuid { get; }
 
@@ -79,10 +83,16 @@ sealed class PoolDomain
     public static async Task<PoolDomain> OpenAsync(ILun lun)
     {
         var read = await MetadataReader.ReadAsync([lun.Metadata]);
-        if (read.Group is not { } group)
-        {
-            throw Refusal.Damaged($"{lun.Path}: no volume group can be read. {Copies(read)} 'spm domain check --lun' shows every copy.");
-        }
+        return read.Group is { } group
+            ? await OpenAsync(lun, group)
+            : throw Refusal.Damaged($"{lun.Path}: no volume group can be read. {Copies(read)} 'spm domain check --lun' shows every copy.");
+    }
+
+    /// <param name="group">What is on the LUN; where that cannot be read any more, what was.</param>
+    /// <param name="isLost">No copy of it can be read: nobody can open the domain but whoever kept its text.</param>
+    /// <exception cref="Refusal">It is no domain of ours, or what is there cannot be believed.</exception>
+    public static async Task<PoolDomain> OpenAsync(ILun lun, VolumeGroup group, bool isLost = false)
+    {
         var state = PoolTags.StateOf(group.Tags);
         if (state != DomainState.Ready)
         {
@@ -106,13 +116,24 @@ sealed class PoolDomain
             throw Refusal.Conflict(
                 $"{lun.Path}: the domain was made for sectors of {described.BlockSize} bytes, the device has {lun.SectorSize}. Give --sector-size for a file.");
         }
-        var domain = new PoolDomain(lun, group, described.Domain, tags, Places(lun, group));
+        var domain = new PoolDomain(lun, group, described.Domain, tags, Places(lun, group)) { IsMetadataLost = isLost };
         await domain.CheckSuperblockAsync();
         return domain;
     }
 
     /// <summary>What this process has seen of the metadata.</summary>
     public SeenMetadata Seen { get; }
+
+    /// <summary>What is on the LUN now. While the headers say what they said at the last call, no text is read again.</summary>
+    /// <remarks>A header names its text by place, length and checksum, and each commit writes both.</remarks>
+    public async ValueTask<VolumeGroupRead> ReadMetadataAsync()
+    {
+        if (lastRead is { Group: { } known } last && known.Version >= Seen.Newest && !await MetadataReader.PollAsync([Lun.Metadata], last))
+        {
+            return last;
+        }
+        return lastRead = await MetadataReader.ReadAsync([Lun.Metadata], Seen.Newest);
+    }
 
     /// <summary>R23: null while every special volume lies where it lay when the domain was opened.</summary>
     public string? MovedSince(VolumeGroup now)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Leases;
 using OvirtSpm.Volumes.Volume;
 
@@ -22,12 +23,15 @@ sealed class SlotStore(ILeaseArea area, Guid domain)
         foreach (var group in slots.Distinct().Order().GroupBy(slot => slot / SlotsPerRead))
         {
             var (first, last) = (group.First(), group.Last());
-            var bytes = new byte[(last - first + 1) * SlotGeometry.StrideBytes];
-            await area.ReadAsync(SlotGeometry.OffsetBytes(first), bytes);
+            var size = (last - first + 1) * SlotGeometry.StrideBytes;
+            var buffer = ArrayPool<byte>.Shared.Rent(size);
+            await area.ReadAsync(SlotGeometry.OffsetBytes(first), buffer.AsMemory(0, size));
             foreach (var slot in group)
             {
-                found[slot] = SlotReading.Read(slot, bytes.AsSpan((slot - first) * SlotGeometry.StrideBytes, SlotGeometry.StrideBytes), domain);
+                found[slot] = SlotReading.Read(slot, buffer.AsSpan((slot - first) * SlotGeometry.StrideBytes, SlotGeometry.StrideBytes), domain);
             }
+            // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
+            ArrayPool<byte>.Shared.Return(buffer);
         }
         return found;
     }

@@ -14,6 +14,12 @@ public enum OperationKind : ushort
 
     /// <summary>A raw volume gets extents, zeros in them, then its capacity.</summary>
     ExtendRaw = 4,
+
+    /// <summary>A volume goes down into its parent: content, the child's parent, slots, then the volume itself.</summary>
+    Merge = 5,
+
+    /// <summary>The disk of a thin volume becomes larger: its header, then its slot.</summary>
+    Resize = 6,
 }
 
 /// <summary>How an operation ended; the number on disk.</summary>

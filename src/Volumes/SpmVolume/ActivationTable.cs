@@ -10,19 +10,27 @@ public sealed class ActivationTable
 {
     private readonly ImmutableArray<HostActivations> _hosts;
 
-    private ActivationTable(ImmutableArray<HostActivations> hosts) => _hosts = hosts;
+    /// <summary>What each host's map was read from.</summary>
+    private readonly ImmutableArray<byte[]> _sectors;
+
+    private ActivationTable(ImmutableArray<HostActivations> hosts, ImmutableArray<byte[]> sectors) => (_hosts, _sectors) = (hosts, sectors);
 
     /// <param name="maps">The region of maps, at least <see cref="SpmLayout.ActivationMapBytes"/>; what could not be read as zeros.</param>
-    public static ActivationTable Read(SpmLayout layout, Guid pool, ReadOnlySpan<byte> maps)
+    /// <param name="last">An earlier table of the same pool: what did not change is not parsed again.</param>
+    public static ActivationTable Read(SpmLayout layout, Guid pool, ReadOnlySpan<byte> maps, ActivationTable? last = null)
     {
         var bytes = layout.MapParts * layout.SectorSize;
         var hosts = ImmutableArray.CreateBuilder<HostActivations>(SpmLayout.Hosts);
+        var kept = ImmutableArray.CreateBuilder<byte[]>(SpmLayout.Hosts);
         for (var host = 1; host <= SpmLayout.Hosts; host++)
         {
-            hosts.Add(HostActivations.Read(layout, pool, host, maps.Slice((host - 1) * bytes, bytes)));
+            var sectors = maps.Slice((host - 1) * bytes, bytes);
+            var isSame = last is not null && sectors.SequenceEqual(last._sectors[host - 1]);
+            hosts.Add(isSame ? last!.Of(host) : HostActivations.Read(layout, pool, host, sectors));
+            kept.Add(isSame ? last!._sectors[host - 1] : sectors.ToArray());
         }
 
-        return new(hosts.MoveToImmutable());
+        return new(hosts.MoveToImmutable(), kept.MoveToImmutable());
     }
 
     public HostActivations Of(int host) => _hosts[host - 1];

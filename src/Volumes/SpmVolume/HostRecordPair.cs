@@ -63,7 +63,8 @@ public sealed record HostRecordPair(int Host, HostRecord? First, RecordError Fir
     public HostRecordReading Reading(ulong leaseGeneration)
     {
         // R28: a late write of an earlier incarnation may lie over one copy; the other then still is the current one's.
-        var current = new[] { First, Second }.Where(record => record?.Generation == leaseGeneration).MaxBy(record => record!.Sequence);
+        var (first, second) = (First?.Generation == leaseGeneration ? First : null, Second?.Generation == leaseGeneration ? Second : null);
+        var current = second is null || first?.Sequence >= second.Sequence ? first : second;
         return current is not null ? new HostRecordReading.Usable(current)
             : Newest is { } other ? new HostRecordReading.OtherIncarnation(other, leaseGeneration)
             : FirstError == RecordError.Empty && SecondError == RecordError.Empty ? new HostRecordReading.Absent()

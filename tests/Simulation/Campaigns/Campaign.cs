@@ -1,10 +1,13 @@
+using System.Diagnostics;
 using OvirtSpm.Simulation.Pool;
 
 namespace OvirtSpm.Simulation.Campaigns;
 
 /// <summary>Many seeds, one world per thread at a time, until all are done or one fails.</summary>
-internal sealed class Campaign(ulong firstSeed, int seeds, int hosts = 3)
+/// <param name="budget">No further seed is begun after this; null: no limit.</param>
+internal sealed class Campaign(ulong firstSeed, int seeds, int hosts = 3, TimeSpan? budget = null)
 {
+    private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Lock guard = new();
     private long next = -1;
 
@@ -28,7 +31,7 @@ internal sealed class Campaign(ulong firstSeed, int seeds, int hosts = 3)
 
     private void Work()
     {
-        while (Interlocked.Increment(ref next) is var index && index < seeds && Failure is null)
+        while (Interlocked.Increment(ref next) is var index && index < seeds && Failure is null && !(clock.Elapsed > budget))
         {
             var seed = firstSeed + (ulong)index;
             var run = new PoolRun(seed, hosts);

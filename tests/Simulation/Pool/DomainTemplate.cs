@@ -8,7 +8,7 @@ namespace OvirtSpm.Simulation.Pool;
 /// <summary>A new domain as every world of one kind begins with it: made once, never changed, shared by all seeds.</summary>
 internal static class DomainTemplate
 {
-    public const long LunBytes = 20L << 30;
+    public const long LunBytes = 32L << 30;
     private static readonly ConcurrentDictionary<(int, int, int), Lazy<SparseBytes>> Made = [];
 
     public static SparseBytes Of(int sectorSize, int ioTimeoutSeconds, int watchdogTimeoutSeconds) =>

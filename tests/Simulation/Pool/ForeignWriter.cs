@@ -22,9 +22,12 @@ internal static class ForeignWriter
         }
     }
 
-    /// <summary>Asleep, or waiting for an answer that a commit may wait for: it may go on with one at any moment.</summary>
+    /// <summary>
+    /// Asleep, or waiting for an answer that a commit may wait for: it may go on with one at any moment. Or dead, with a text in the kernel:
+    /// lvm2's goes to the same place.
+    /// </summary>
     private static bool MayCommit(PoolHost host) =>
-        host.IsFrozen || host.Path.Awaited.Any(io => host.HasRole || io.Length == 0 || host.IsMetadata(io.Offset));
+        host.IsFrozen || host.Path.WritesOut.Any(io => host.IsMetadata(io.Offset)) || host.Path.Awaited.Any(io => host.HasRole || io.Length == 0 || host.IsMetadata(io.Offset));
 
     private static void Write(PoolWorld world)
     {

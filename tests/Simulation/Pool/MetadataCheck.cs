@@ -52,9 +52,9 @@ internal sealed class MetadataCheck
 
     public HashSet<ulong> Epochs { get; } = [];
 
-    public bool IsHeader(long offset) => images.Any(image => image.Area.OffsetBytes == offset);
+    public bool IsHeader(long offset) => ImageOf(offset)?.Area.OffsetBytes == offset;
 
-    public bool IsMetadata(long offset) => images.Any(image => image.Holds(offset));
+    public bool IsMetadata(long offset) => ImageOf(offset) is not null;
 
     /// <summary>The volume that has these bytes of the device; null when none has.</summary>
     public string? OwnerOf(long deviceOffset) =>
@@ -62,9 +62,22 @@ internal sealed class MetadataCheck
             ? owners[extent]
             : null;
 
+    private MetadataImage? ImageOf(long offset)
+    {
+        foreach (var image in images)
+        {
+            if (image.Holds(offset))
+            {
+                return image;
+            }
+        }
+
+        return null;
+    }
+
     public void Landed(int host, long offset, int length, bool isForeign)
     {
-        var image = images.First(image => image.Holds(offset));
+        var image = ImageOf(offset)!;
         if (image.Area.OffsetBytes != offset)
         {
             if (image.IsLive(offset, length))

@@ -5,11 +5,11 @@ using OvirtSpm.Node.Storage;
 namespace OvirtSpm.Simulation.Pool;
 
 /// <summary>People: create, extend, activate, deactivate and delete volumes all the time, and believe only what they were told.</summary>
-/// <remarks>One request per volume at a time; whoever gets no answer within a minute gives up, and a later answer is nobody's.</remarks>
+/// <remarks>One request per volume at a time; whoever gets no answer for longer than a takeover takes gives up, and a later answer is nobody's.</remarks>
 internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseconds = 20)
 {
     private const long Extent = 128L << 20;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private readonly TimeSpan patience = world.Timing.FailoverBound > TimeSpan.FromMinutes(1) ? world.Timing.FailoverBound : TimeSpan.FromMinutes(1);
     private readonly string[] names = [.. Enumerable.Range(0, volumes).Select(_ => RandomIdentity.Guid(world.Choice).ToString())];
     private readonly Dictionary<string, object> underWay = [];
 
@@ -33,7 +33,7 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         var (volume, there) = (names[index], world.Group.Find(names[index]));
         var token = new object();
         var kind = UsesVolumes ? world.Choice.Pick(10, "what to ask") : 0;
-        var any = world.Hosts[world.Choice.Pick(world.Hosts.Count, "where")];
+        var any = world.Hosts[world.Choice.Pick(world.Hosts.Length, "where")];
         if (there is null)
         {
             if (world.Book.Of(volume).MustBeGone)
@@ -67,7 +67,7 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
     private void Run(PoolHost host, string volume, object token, Func<Task> ask)
     {
         underWay[volume] = token;
-        world.Scheduler.After(Patience, () => Done(volume, token));
+        world.Scheduler.After(patience, () => Done(volume, token));
         host.Post(() => Observe(volume, token, ask));
     }
 
@@ -145,6 +145,7 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
             var view = await LunReader.ViewAsync(node.Domain);
             var there = view.Find(volume);
             await node.Activator.DeactivateAsync(there.Uuid, there.Tags.Slot);
+            host.NoLongerServes(volume);
         }
     }
 

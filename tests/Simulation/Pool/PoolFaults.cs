@@ -15,12 +15,12 @@ internal sealed class PoolFaults
         {
             if (fault == PoolFault.Suspend ? weakness == PoolWeakness.Suspend : Is(3, "fault on"))
             {
-                plan.Add((fault, 30 << world.Choice.Pick(6, "mean time between")));
+                plan.Add((fault, world.Pace(30 << world.Choice.Pick(6, "mean time between"))));
             }
         }
 
         var stuck = Is(3, "stuck I/O on") ? 64 << world.Choice.Pick(8, "stuck I/O rate") : 0;
-        var stuckFor = 500 << world.Choice.Pick(6, "stuck for");
+        var stuckFor = (int)LongestStuck(world.Timing).TotalMilliseconds >> world.Choice.Pick(6, "stuck for");
         var errors = Is(5, "I/O errors on") ? 256 << world.Choice.Pick(6, "I/O error rate") : 0;
         var twice = weakness == PoolWeakness.WritesLandTwice ? 8 << world.Choice.Pick(4, "twice rate") : 0;
         foreach (var host in world.Hosts)
@@ -35,10 +35,13 @@ internal sealed class PoolFaults
         world.Network.DelayMilliseconds = 1 << world.Choice.Pick(13, "message delay");
         if (Is(6, "unequal timeouts"))
         {
-            world.Hosts[world.Choice.Pick(world.Hosts.Count, "who is slower")].OwnTiming =
+            world.Hosts[world.Choice.Pick(world.Hosts.Length, "who is slower")].OwnTiming =
                 new LeaseTiming(world.Timing.IoTimeout + TimeSpan.FromSeconds(1), world.Timing.WatchdogTimeout);
         }
     }
+
+    /// <summary>A stuck I/O outlasts two leases at most.</summary>
+    public static TimeSpan LongestStuck(LeaseTiming timing) => 16 * timing.IoTimeout;
 
     public override string ToString() => string.Join(", ", plan.Select(p => $"{p.Fault} every {p.MeanSeconds} s")) is { Length: > 0 } text ? text : "no faults";
 
@@ -58,7 +61,7 @@ internal sealed class PoolFaults
         foreach (var host in world.Hosts)
         {
             (host.Path.StuckOneIn, host.Path.ErrorOneIn, host.Path.TwiceOneIn) = (0, 0, 0);
-            host.AtNextMetadataWrite = null;
+            host.Aim = null;
             host.Path.Heal();
             if (host.IsFrozen)
             {
@@ -79,20 +82,41 @@ internal sealed class PoolFaults
             if (world.Scheduler.Now < until)
             {
                 // The SPM is the interesting one; anybody else is hit half of the time.
-                var host = world.Leader is { } leader && Is(2, "the SPM") ? leader : world.Hosts[world.Choice.Pick(world.Hosts.Count, "whom")];
-                if (Is(2, "in the middle of a commit"))
+                var host = world.Leader is { } leader && Is(2, "the SPM") ? leader : world.Hosts[world.Choice.Pick(world.Hosts.Length, "whom")];
+                if (Is(2, "at once"))
                 {
-                    host.AtNextMetadataWrite = () => world.Scheduler.After(
-                        TimeSpan.FromMicroseconds(world.Choice.Pick(1000, "into the write")), () => Strike(host, fault));
+                    Strike(host, fault);
                 }
                 else
                 {
-                    Strike(host, fault);
+                    host.Aim = Aim(host, fault);
                 }
 
                 Schedule(fault, meanSeconds, until);
             }
         });
+
+    /// <summary>In the middle of something; every other time the storage holds that very write, and all else goes on.</summary>
+    private PoolAim Aim(PoolHost host, PoolFault fault)
+    {
+        var at = world.Choice.Pick(5, "in the middle of what") switch
+        {
+            0 => AimedAt.Ballot,
+            1 => AimedAt.Records,
+            _ => AimedAt.Commit,
+        };
+        return new PoolAim(at, world.Choice.Pick(4, "which of them"), io =>
+        {
+            var into = TimeSpan.FromMicroseconds(world.Choice.Pick(1000, "into the write"));
+            if (Is(2, "the write is held"))
+            {
+                io.Held = TimeSpan.FromMilliseconds(1 + world.Choice.Pick((int)LongestStuck(world.Timing).TotalMilliseconds >> world.Choice.Pick(6, "held for"), "held for"));
+                into = Is(2, "soon") ? into : TimeSpan.FromMilliseconds(world.Choice.Pick((int)io.Held.TotalMilliseconds, "into the held write"));
+            }
+
+            world.Scheduler.After(into, () => Strike(host, fault));
+        });
+    }
 
     private void Strike(PoolHost host, PoolFault fault)
     {
@@ -102,5 +126,6 @@ internal sealed class PoolFaults
         }
     }
 
-    private TimeSpan Length() => TimeSpan.FromMilliseconds(world.Choice.Pick(200 << world.Choice.Pick(9, "how long"), "how long"));
+    private TimeSpan Length() => TimeSpan.FromMilliseconds(
+        world.Options.IoTimeoutSeconds * world.Choice.Pick(200 << world.Choice.Pick(9, "how long"), "how long"));
 }

@@ -58,11 +58,14 @@ internal sealed class PoolHost
 
     public bool IsFrozen => process is { IsFrozen: true };
 
-    /// <summary>What happens to this host at the very moment it issues its next metadata write.</summary>
-    public Action? AtNextMetadataWrite { get; set; }
+    /// <summary>What happens to this host at the very moment it issues a write of some kind; null: nothing.</summary>
+    public PoolAim? Aim { get; set; }
 
     /// <summary>Volumes a killed process left served: its map entries must keep them until its next life has looked.</summary>
     public IReadOnlyList<string> LeftServed { get; private set; } = [];
+
+    /// <summary>Its entry was cleared in order, perhaps by a later life than the one that was killed.</summary>
+    public void NoLongerServes(string volume) => LeftServed = [.. LeftServed.Where(left => left != volume)];
 
     /// <summary>The verbs of the SPM, if this host is it and its program runs.</summary>
     public PoolVerbs? Verbs => process is { IsDead: false, IsFrozen: false } ? Node?.Verbs : null;

@@ -4,7 +4,6 @@ namespace OvirtSpm.Simulation.Pool;
 internal sealed class PoolRun
 {
     private static readonly TimeSpan Faulty = TimeSpan.FromMinutes(29);
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
     private readonly PoolFaults faults;
 
     public PoolRun(ulong seed, int hosts = 3)
@@ -16,7 +15,20 @@ internal sealed class PoolRun
             5 => PoolWeakness.WritesLandTwice,
             _ => PoolWeakness.None,
         };
-        World = new PoolWorld(new PoolOptions(hosts, WatchdogTimeoutSeconds: weakness == PoolWeakness.NoWatchdog ? 0 : 3, Weakness: weakness) { HasKillTimer = seed % 3 == 0, HasWatchdog = weakness != PoolWeakness.NoWatchdog }, seed);
+        // Half an hour is 1,800 T or 180 T: with production's T the same hour costs a tenth, and faults are measured in T.
+        var t = (seed / 8 % 32) switch
+        {
+            0 => 1,
+            1 => 2,
+            2 or 3 or 4 => 5,
+            _ => 10,
+        };
+        var options = new PoolOptions(hosts, t, weakness == PoolWeakness.NoWatchdog ? 0 : seed / 256 % 2 == 0 ? 3 * t : 6 * t, weakness)
+        {
+            HasKillTimer = seed % 3 == 0,
+            HasWatchdog = weakness != PoolWeakness.NoWatchdog,
+        };
+        World = new PoolWorld(options, seed);
         faults = new PoolFaults(World, weakness);
     }
 
@@ -25,8 +37,8 @@ internal sealed class PoolRun
     /// <exception cref="SimulationFailure">A checker objects.</exception>
     public void Run()
     {
-        World.Trace(0, $"{faults}; weakness: {World.Options.Weakness}");
-        new PoolClient(World, volumes: 6, meanMilliseconds: 500 << World.Choice.Pick(6, "how busy")) { UsesVolumes = true }.Begin();
+        World.Trace(0, $"T {World.Options.IoTimeoutSeconds}, W {World.Options.WatchdogTimeoutSeconds}; {faults}; weakness: {World.Options.Weakness}");
+        new PoolClient(World, volumes: 6, meanMilliseconds: World.Pace(500 << World.Choice.Pick(6, "how busy"))) { UsesVolumes = true }.Begin();
         faults.Begin(Faulty);
         World.RunFor(Faulty);
         faults.Heal();
@@ -42,15 +54,17 @@ internal sealed class PoolRun
         World.RunUntil(w => w.Leader is not null, 2 * slowest, "an SPM after all was healed");
         var before = World.Acknowledgements;
         new PoolClient(World, volumes: 1, meanMilliseconds: 100).Begin();
-        World.RunUntil(w => w.Acknowledgements > before + 2, Minute, "acknowledgements by the SPM");
-        // C8: what was open when all was healed ends, whoever began it.
+        // What was stuck when all was healed still takes its time.
+        var limit = TimeSpan.FromMinutes(1) + PoolFaults.LongestStuck(World.Timing);
+        World.RunUntil(w => w.Acknowledgements > before + 2, limit, "acknowledgements by the SPM");
+        // C8: what is open now that all is healed ends, whoever began it.
         var open = World.Leader?.LeadingTerm?.Journal.Open ?? [];
-        World.RunUntil(w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(open.Contains), Minute, "the end of every operation that was open (C8)");
+        World.RunUntil(w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(open.Contains), limit, "the end of every operation that was open (C8)");
         World.GuestPauseMilliseconds = 1000;
         var guests = World.Hosts.SelectMany(host => host.Guests).Where(guest => guest.IsServed).ToList();
         var written = guests.ToDictionary(guest => guest, guest => guest.Written);
         World.RunUntil(
-            _ => guests.All(guest => guest.Written > written[guest] || guest.IsFull || !guest.IsServed), Minute, "every guest's next write");
+            _ => guests.All(guest => guest.Written > written[guest] || guest.IsFull || !guest.IsServed), limit, "every guest's next write");
     }
 
     /// <summary>C3: what was answered to a guest lies where the metadata says.</summary>

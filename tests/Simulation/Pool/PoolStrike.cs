@@ -16,12 +16,18 @@ internal static class PoolStrike
                 world.Scheduler.After(length, host.Thaw);
                 break;
             case PoolFault.Kill:
-                if (world.Choice.Pick(3, "its writes stay queued") > 0)
+                switch (world.Choice.Pick(3, "its writes stay queued"))
                 {
-                    // Started again while the kernel still has what the last life wrote (R7).
-                    host.Path.Cut();
-                    world.Scheduler.After(length, () => host.Path.Heal());
-                    length /= 4;
+                    case 0:
+                        // Started again while the kernel still has what the last life wrote (R7), and nothing else gets through either.
+                        host.Path.Cut();
+                        world.Scheduler.After(length, () => host.Path.Heal());
+                        length /= 4;
+                        break;
+                    case 1:
+                        // As its supervisor does: at once.
+                        length = TimeSpan.FromMilliseconds(100 + world.Choice.Pick(3000, "restarted"));
+                        break;
                 }
 
                 host.Kill();
@@ -49,7 +55,7 @@ internal static class PoolStrike
                 world.Scheduler.After(length, world.Disk.HealRot);
                 break;
             case PoolFault.OneWay:
-                var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Count, "to whom"));
+                var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Length, "to whom"));
                 world.Network.Cuts.Add(pair);
                 world.Scheduler.After(length, () => world.Network.Cuts.Remove(pair));
                 break;
@@ -66,17 +72,14 @@ internal static class PoolStrike
     /// <summary>A sector whose damage somebody must notice. Never both copies of the same thing.</summary>
     private static long Victim(PoolWorld world, PoolHost host)
     {
-        var domain = world.Domain;
-        var start = domain.Group.PhysicalVolumes[0].ExtentStartBytes;
+        var (domain, places) = (world.Domain, world.Places);
         return world.Choice.Pick(5, "what rots") switch
         {
-            0 => domain.IdsOffset + domain.Geometry.HostIdOffset(host.Id),
-            1 => Place("leases") + domain.SpmLeaseOffset + domain.Geometry.VoteOffset(host.Id),
-            2 => Place("spm") + domain.Layout.HostRecordOffsetBytes(host.Id, world.Choice.Pick(2, "copy")),
-            3 => Place("spm") + domain.Layout.MapOffsetBytes(host.Id, 0),
-            _ => Place("spm") + SpmLayout.SuperblockOffsetBytes,
+            0 => places.Ids + domain.Geometry.HostIdOffset(host.Id),
+            1 => places.SpmLease + domain.Geometry.VoteOffset(host.Id),
+            2 => places.Spm + domain.Layout.HostRecordOffsetBytes(host.Id, world.Choice.Pick(2, "copy")),
+            3 => places.Spm + domain.Layout.MapOffsetBytes(host.Id, 0),
+            _ => places.Spm + SpmLayout.SuperblockOffsetBytes,
         };
-
-        long Place(string volume) => start + (domain.Group.Find(volume)!.Segments[0].Areas[0].StartExtent * domain.Group.ExtentSizeBytes);
     }
 }

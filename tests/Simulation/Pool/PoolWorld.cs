@@ -15,8 +15,6 @@ namespace OvirtSpm.Simulation.Pool;
 internal sealed class PoolWorld : SimWorld
 {
     private readonly FormatLun outside;
-    private readonly long voteOffset;
-    private readonly long voteEnd;
     private int textBy;
     private ulong versions;
 
@@ -39,9 +37,7 @@ internal sealed class PoolWorld : SimWorld
         Book = new VolumeBook(this);
         var read = MetadataReader.ReadAsync([outside.Metadata]).AsTask().GetAwaiter().GetResult();
         Metadata = new MetadataCheck(this, read.Copies.Select(copy => new DiskArea(copy.AreaOffsetBytes, copy.AreaSizeBytes))) { Changed = OnChanged };
-        var leases = Domain.Group.Find("leases")!.Segments[0].Areas[0].StartExtent;
-        voteOffset = Domain.Group.PhysicalVolumes[0].ExtentStartBytes + (leases * Domain.Group.ExtentSizeBytes) + Domain.SpmLeaseOffset;
-        voteEnd = voteOffset + Domain.Geometry.AlignBytes;
+        Places = new PoolPlaces(Domain, Metadata);
         Disk.Landed = OnLanded;
         Disk.Performed = OnRead;
         Hosts = [.. Enumerable.Range(1, options.Hosts).Select(id => new PoolHost(this, id))];
@@ -59,7 +55,7 @@ internal sealed class PoolWorld : SimWorld
     public bool LateWritesMayLand { get; set; }
 
     /// <summary>Where the leader record of the SPM lease lies on the LUN.</summary>
-    public long SpmLeaseOffset => voteOffset;
+    public long SpmLeaseOffset => Places.SpmLease;
 
     public int LateWrites => Metadata.LateHeaders;
 
@@ -69,6 +65,8 @@ internal sealed class PoolWorld : SimWorld
 
     public LeaseTiming Timing { get; }
 
+    public PoolPlaces Places { get; }
+
     public SimNetwork Network { get; }
 
     public MetadataCheck Metadata { get; }
@@ -77,7 +75,7 @@ internal sealed class PoolWorld : SimWorld
 
     public PoolStats Stats { get; } = new();
 
-    public IReadOnlyList<PoolHost> Hosts { get; }
+    public PoolHost[] Hosts { get; }
 
     /// <summary>One vote in so many cannot be believed from the moment it lands; 0 means all can.</summary>
     public int RotVotesOneIn { get; set; }
@@ -99,6 +97,9 @@ internal sealed class PoolWorld : SimWorld
     public VolumeGroup Group => Metadata.Newest;
 
     protected override string Replay => $"./spm simulate --seed {Seed} --seeds 1 --hosts {Options.Hosts} --trace";
+
+    /// <summary>A rate of things that happen once in so long in a world with T = 1 s: slower where T is longer, but not as much.</summary>
+    public int Pace(int once) => once * (5 + (2 * Options.IoTimeoutSeconds)) / 7;
 
     public ulong NextVersion() => ++versions;
 
@@ -151,31 +152,53 @@ internal sealed class PoolWorld : SimWorld
 
     private void OnIssuing(PoolHost host, SimIo io)
     {
-        var others = host.Path.WritesOut;
-        if (Metadata.IsMetadata(io.Offset))
+        var kind = Places.KindOf(io.Offset);
+        if (kind == AimedAt.Commit)
         {
-            if (others.Any(other => Metadata.IsMetadata(other.Offset)))
-            {
-                Fail($"C4, R2: host {host.Id} issued a metadata write at {io.Offset} while another one is out");
-            }
-
-            host.AtNextMetadataWrite?.Invoke();
-            host.AtNextMetadataWrite = null;
+            CheckMetadataWrite(host, io);
         }
-        else if (io.Offset >= voteOffset && io.Offset < voteEnd && IsRelease(host, io) && others.Any(other => Metadata.IsMetadata(other.Offset)))
+        else if (kind == AimedAt.Ballot && IsRelease(host, io) && host.Path.WritesOut.FirstOrDefault(other => Places.IsOfTerm(other.Offset)) is { } mine)
         {
-            Fail($"C4, R8: host {host.Id} gives the SPM lease back while a metadata write of its is out");
+            Fail($"C4, R8: host {host.Id} gives the SPM lease back while a write of its term at {mine.Offset} is out");
+        }
+
+        if (host.Aim is { } aim && aim.At == kind)
+        {
+            host.Aim = aim.Skip > 0 ? aim with { Skip = aim.Skip - 1 } : null;
+            if (aim.Skip == 0)
+            {
+                aim.Strike(io);
+            }
+        }
+    }
+
+    private void CheckMetadataWrite(PoolHost host, SimIo io)
+    {
+        foreach (var other in Hosts)
+        {
+            foreach (var there in other.Path.WritesOut)
+            {
+                if (other == host && Metadata.IsMetadata(there.Offset))
+                {
+                    Fail($"C4, R2: host {host.Id} issued a metadata write at {io.Offset} while another one is out");
+                }
+                else if (!Metadata.IsHeader(io.Offset) && there.Overlaps(io.Offset, io.Length))
+                {
+                    // It may land over the new text when that is the live one, and in the next epoch the same may happen to the other copy.
+                    Fail($"R4: host {host.Id} issued a text at {io.Offset} where a text of host {other.Id} is still on its way");
+                }
+            }
         }
     }
 
     private bool IsRelease(PoolHost host, SimIo io) =>
-        io.Offset == voteOffset + Domain.Geometry.VoteOffset(host.Id)
+        io.Offset == Places.SpmLease + Domain.Geometry.VoteOffset(host.Id)
         && Leases.OnDisk.BallotBlock.TryParse(io.Data, out var vote) == Leases.OnDisk.RecordError.None && vote.IsReleased;
 
     private void OnLanded(int host, long offset, ReadOnlyMemory<byte> bytes)
     {
         Note(host, offset, bytes.Span);
-        if (RotVotesOneIn > 0 && offset > voteOffset + Disk.SectorSize && offset < voteEnd && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
+        if (RotVotesOneIn > 0 && offset > Places.SpmLease + Disk.SectorSize && Places.IsVote(offset) && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
         {
             Disk.Rot(offset);
             Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000, "until it is repaired")), Disk.HealRot);

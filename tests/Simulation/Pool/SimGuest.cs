@@ -58,7 +58,8 @@ internal sealed class SimGuest(PoolWorld world, PoolHost host, string volume)
         if (!stopped && IsServed && !busy)
         {
             busy = true;
-            life!.Post(() => Go(export!, life));
+            var (to, by) = (export!, life!);
+            by.Post(() => Go(to, by));
         }
     });
 

@@ -9,7 +9,8 @@ namespace OvirtSpm.Simulation.Pool;
 internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevice
 {
     private readonly SimBlockDevice whole = new(path, process, 0, path.Disk.Bytes.Length);
-    private readonly OutstandingIo writes = new();
+    private readonly OutstandingIo control = new();
+    private readonly OutstandingIo data = new();
 
     public string Path => "lun";
 
@@ -21,12 +22,12 @@ internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevi
 
     public bool ZeroIsFast => false;
 
-    public IPvArea Metadata => new CountedArea(whole, writes);
+    public IPvArea Metadata => new CountedArea(whole, control);
 
     public IDataDevice Data => this;
 
     public ILeaseArea Window(long offsetBytes, long lengthBytes) =>
-        new CountedArea(new SimBlockDevice(path, process, offsetBytes, lengthBytes), writes);
+        new CountedArea(new SimBlockDevice(path, process, offsetBytes, lengthBytes), control);
 
     /// <summary>Told when a lock was refused: an earlier life of the machine has I/O in the kernel.</summary>
     public Action? Refused { get; init; }
@@ -47,15 +48,15 @@ internal sealed class SimLun(SimPath path, SimProcess process) : ILun, IDataDevi
     {
     }
 
-    public Task WhenControlWritesReturnedAsync() => writes.Returned;
+    public Task WhenControlWritesReturnedAsync() => control.Returned;
 
-    public Task WhenAllWritesReturnedAsync() => writes.Returned;
+    public Task WhenAllWritesReturnedAsync() => Task.WhenAll(control.Returned, data.Returned);
 
     public ValueTask ReadAsync(long offsetBytes, Memory<byte> buffer) => whole.ReadAsync(offsetBytes, buffer);
 
-    public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data) => writes.Count(whole.WriteAsync(offsetBytes, data));
+    public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> bytes) => data.Count(whole.WriteAsync(offsetBytes, bytes));
 
-    public ValueTask WriteDurableAsync(long offsetBytes, ReadOnlyMemory<byte> data) => WriteAsync(offsetBytes, data);
+    public ValueTask WriteDurableAsync(long offsetBytes, ReadOnlyMemory<byte> bytes) => WriteAsync(offsetBytes, bytes);
 
     public ValueTask FlushAsync() => whole.FlushAsync();
 

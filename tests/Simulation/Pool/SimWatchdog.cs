@@ -52,6 +52,11 @@ internal sealed class SimWatchdog(PoolWorld world, PoolHost host) : IWatchdog
     private void Fire()
     {
         world.Trace(host.Id, "watchdog");
+        if (host.IsUp && !host.IsFrozen && host.Node?.Membership.IsValid == true)
+        {
+            world.Fail($"C10, R21: host {host.Id} is reset by its watchdog while the deadline of its host id holds");
+        }
+
         // The pool's writer counts while it waits for metadata: it has entered the fence and might write when it has its answer.
         if (host.IsUp && !host.IsFrozen && !isOfFormerLife && !host.HasRole && !host.Path.Awaited.Any(io => io.IsWrite || io.Length == 0 || host.IsMetadata(io.Offset)))
         {

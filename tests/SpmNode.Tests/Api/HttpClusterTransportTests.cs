@@ -46,6 +46,27 @@ public sealed class HttpClusterTransportTests : ClusterTransportContract, IAsync
         await answering;
     }
 
+    /// Seen once in ten minutes of killed nodes: "Transport endpoint is not connected", from the connection's own set-up.
+    [Fact]
+    public async Task A_peer_that_dies_while_it_is_being_connected_to_is_asked_again_and_then_a_refusal()
+    {
+        var dying = new DyingPeer();
+        await using var client = new NodeClient("http://127.0.0.1:1", handler: dying);
+        Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(client.StatusAsync)).Code);
+        Assert.Equal(4, dying.Asked);
+    }
+
+    sealed class DyingPeer : HttpMessageHandler
+    {
+        public int Asked { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Asked++;
+            throw new SocketException((int)SocketError.NotConnected);
+        }
+    }
+
     [Fact]
     public async Task An_address_that_is_none_is_refused()
     {

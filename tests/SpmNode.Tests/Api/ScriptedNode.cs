@@ -47,7 +47,7 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<JournalReply> JournalAsync() => Task.FromResult(new JournalReply(5, 3, 1024, 2, null, new JournalCommitReply(5, 17, true), [], 0, [], []));
 
-    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly) =>
+    public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         Task.FromResult(new ActivateVolumeReply(reference, "/s", readOnly, 1, 2, "driver=nbd", []));
 
     public Task<VolumeReply> DeactivateAsync(string reference) => Task.FromResult(Volume);

@@ -47,6 +47,16 @@ public class IdentityTests
     }
 
     [Fact]
+    public void A_verb_that_keeps_no_state_takes_the_systems_id_or_a_new_one_and_writes_nothing()
+    {
+        using var file = new ScratchFile(0);
+        var missing = new[] { file.Beside("missing") };
+        Assert.NotEqual(MachineId.ReadOrRandom(missing), MachineId.ReadOrRandom(missing));
+        File.WriteAllText(file.Path, "0123456789abcdef0123456789abcdef\n");
+        Assert.Equal(Guid.Parse("0123456789abcdef0123456789abcdef"), MachineId.ReadOrRandom([.. missing, file.Path]));
+    }
+
+    [Fact]
     public void Nodes_that_start_together_agree_on_the_machine_id()
     {
         using var file = new ScratchFile(0);

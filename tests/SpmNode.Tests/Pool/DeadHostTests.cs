@@ -30,7 +30,14 @@ public sealed class DeadHostTests
         var reply = await ConfirmAsync(member, term, "17", "17");
         Assert.Equal((17, 1), (reply.HostId, reply.Repaired));
         Assert.True((await term.MapsOf(17).ReadOwnAsync()).IsIdle);
-        Assert.Equal(RefusalCode.NotFound, (await Assert.ThrowsAsync<Refusal>(() => ConfirmAsync(member, term, "251", "251"))).Code);
+        foreach (var nobody in new[] { "17", "18", "251" })
+        {
+            // Also the repaired one now: there is nothing to confirm.
+            var refusal = await Assert.ThrowsAsync<Refusal>(() => ConfirmAsync(member, term, nobody, nobody));
+            Assert.Equal(RefusalCode.NotFound, refusal.Code);
+            Assert.Contains($"host id {nobody} was never used", refusal.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(RefusalCode.NotFound, (await Assert.ThrowsAsync<Refusal>(() => KnownHost.FindAsync(member, "18"))).Code);
     }
 
     /// The sector of the host id itself: whoever holds it cannot be told, so it may live.
@@ -61,7 +68,7 @@ public sealed class DeadHostTests
     }
 
     static async Task<Node.Api.ConfirmDeadReply> ConfirmAsync(Membership member, TestTerm term, string host, string name) =>
-        await new DeadHost(term.Term, member, _ => { }).ConfirmAsync(await KnownHost.FindAsync(member, host), name);
+        await new DeadHost(term.Term, member, _ => { }).ConfirmAsync(await KnownHost.FindAsync(member, host, orUnused: true), name);
 
     async Task<(MemoryLun Lun, Membership Member, TestTerm Term)> SpmAsync()
     {

@@ -62,6 +62,20 @@ public sealed class ActivationMapsTests
         Assert.Equal([new SlotUser(5, SlotUse.Unreadable)], (await new ActivationMaps(domain, 6, TestDomain.ThisMachine).ReadAllAsync()).UsersOf(3));
     }
 
+    /// R10: whoever frees extents asks the same object again and again, and must see what another host wrote a moment ago.
+    [Fact]
+    public async Task A_second_reading_shows_what_changed_since_the_first()
+    {
+        var lun = await TestDomain.LunAsync();
+        var domain = await PoolDomain.OpenAsync(lun);
+        var (ours, theirs) = (new ActivationMaps(domain, 5, TestDomain.ThisMachine), new ActivationMaps(domain, 6, TestDomain.ThisMachine));
+        Assert.True((await ours.ReadAllAsync()).MayRelease(3));
+        await theirs.SetAsync(3, ActivationMode.ReadWrite, 1);
+        Assert.Equal([new SlotUser(6, SlotUse.ReadWrite)], (await ours.ReadAllAsync()).UsersOf(3));
+        Damage(lun, domain, host: 6);
+        Assert.Equal([new SlotUser(6, SlotUse.Unreadable)], (await ours.ReadAllAsync()).UsersOf(3));
+    }
+
     [Fact]
     public async Task Many_changes_at_once_all_arrive_although_they_share_a_sector()
     {

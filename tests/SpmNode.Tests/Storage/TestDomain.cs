@@ -71,8 +71,9 @@ sealed class TestTerm
         Creation = new VolumeCreation(
             term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
+        Images = new ImageVerbs(Work, imager, GrowthPolicy.Default, Removal);
         Recovery = new OperationRecovery(
-            term, [new CreateRule(term, Removal), new RemoveRule(term, Removal), new ExtendRawRule(term, maps, Extension)], TimeProvider.System, Notes.Add);
+            term, [new CreateRule(term, Removal, Images.TidyRolesAsync), new RemoveRule(term, Removal), new ExtendRawRule(term, maps, Extension), .. Images.Rules], TimeProvider.System, Notes.Add);
         Desk = new RequestDesk(term.Journal);
         Writing = term.Worker.RunAsync();
     }
@@ -93,6 +94,8 @@ sealed class TestTerm
     public ActivationMaps Maps { get; }
     public VolumeRemoval Removal { get; }
     public ImageWork Work { get; }
+    public ImageVerbs Images { get; }
+    public CellImages Cells => (CellImages)imager.Content;
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public OperationRecovery Recovery { get; }
@@ -117,6 +120,10 @@ sealed class TestTerm
     public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume) => Desk.AskAsync(
         $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
 
+    public Task<VolumeInfo> ChangeAsync(RequestId id, Guid volume, VolumeChange change) => Desk.AskAsync(
+        $"{id}", ImageVerbs.KindOf(change)!.Value, known => Images.ChangeAsync($"{volume}", change, known, CancellationToken.None),
+        _ => Task.FromResult(Term.Volumes.Find(volume)!));
+
     public static CreateVolumeRequest Request(Guid volume, string format = "cow", long bytes = 1L << 30) =>
         new(volume.ToString(), "cccccccc-0000-0000-0000-000000000001", bytes, format, "disk", true);
 
@@ -136,6 +143,10 @@ sealed class TestTerm
 /// <summary>Stands for qemu-img: one recognisable block at the start of the volume.</summary>
 sealed class MarkingImager(ILun lun) : IVolumeImager
 {
+    readonly CellImages content = new(lun);
+
+    public IImageTool Content => content;
+
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
@@ -145,6 +156,10 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
             throw Refusal.NotLeader("fenced");
         }
         await lun.Data.WriteAsync(segments[0].PvOffsetBytes, Mark);
+        if (parent is not null)
+        {
+            await content.NameAsync(segments, Guid.Parse(parent.Volume));
+        }
     }
 
     public List<SegmentReply> Zeroed { get; } = [];

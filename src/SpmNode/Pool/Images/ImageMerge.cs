@@ -1,4 +1,5 @@
 using OvirtSpm.Node.Api;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.Volume;
 
@@ -7,49 +8,101 @@ namespace OvirtSpm.Node.Pool.Images;
 /// <summary>Writes what a volume holds into its parent and takes the volume out of the chain, while no guest uses any of it.</summary>
 /// <remarks><code>
 /// step                                          interrupted after it
-/// 1 the parent gets the space it will need      larger than it must be: 'reduce'
-/// 2 the parent's slot says ILLEGAL              read through the volume above everything is as it was
-/// 3 the content goes down                       again from here: the volume above still has all of it
-/// 4 the child's header and slot name the parent the same
-/// 5 the parent's slot says LEGAL, GEN + 1       the volume is in no chain any more: 6
-/// 6 the volume is deleted
-/// </code>Asked again at any point it goes on, because nobody writes to a parent that is ILLEGAL.</remarks>
+/// 0 the journal names it
+/// 1 the parent gets the space it will need      taken back; 'reduce' gives the space back
+/// 2 the parent's slot says ILLEGAL              goes on. Read through the volume above everything is as it was
+/// 3 the content goes down                       again: the volume above still has all of it
+/// 4 the child's header and slot name the parent again, the same
+/// 5 the volume's slot says ILLEGAL              goes on with 6: below is all of it, and nothing is above
+/// 6 the parent's slot says LEGAL, GEN + 1       goes on with 7
+/// 7 the volume is deleted
+/// </code>Nobody writes to a parent that is ILLEGAL, so each step done twice ends the same.</remarks>
 sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, VolumeRemoval removal)
 {
-    public async Task<VolumeInfo> MergeAsync(VolumeInfo top, IProgress<double> progress, CancellationToken stop)
+    public async Task<VolumeInfo> MergeAsync(VolumeInfo top, RequestId? id, IProgress<double> progress, CancellationToken stop)
     {
         var (below, child) = Check(top);
-        using var locked = work.Locks.Take([top.Uuid, below.Uuid, .. child is null ? Array.Empty<Guid>() : [child.Uuid]]);
-        VolumeInfo[] all = [top, below, .. child is null ? Array.Empty<VolumeInfo>() : [child]];
-        await using (await work.HoldAsync(all))
+        using var locked = Lock(top, below, child);
+        await using (await work.HoldAsync(All(top, below, child)))
         {
-            top = work.Find(top.Name);
-            (below, child) = Check(top);
-            below = await MakeRoomAsync(top, below, stop);
-            if (below.Slot!.Legality == VolumeLegality.Legal)
+            Check(work.Find(top.Name));
+        }
+        var operation = await work.BeginAsync(OperationKind.Merge, id, top);
+        try
+        {
+            return await RunAsync(operation, top, below, child, progress, stop);
+        }
+        finally
+        {
+            work.Leave(operation);
+        }
+    }
+
+    /// <summary>One that a former SPM left open.</summary>
+    public async Task<OperationOutcome> ResumeAsync(VolumeInfo top, JournalRecord.Begun operation)
+    {
+        var below = work.Find(top.Parent)
+            ?? throw Refusal.Conflict($"the parent of volume {top.Name}, into which it was being merged, is gone; 'spm domain check --lun' shows what is left.");
+        if ((top.Slot?.Legality, below.Slot?.Legality) == (VolumeLegality.Legal, VolumeLegality.Legal))
+        {
+            work.End(operation, OperationOutcome.Undone);
+            return OperationOutcome.Undone;
+        }
+        // One that names the parent already, because step 4 was done.
+        var child = work.ChildrenOf(top).Concat(work.ChildrenOf(below)).FirstOrDefault(other => other.Uuid != top.Uuid);
+        using var locked = Lock(top, below, child);
+        await RunAsync(operation, top, below, child, new Progress<double>(), CancellationToken.None);
+        return OperationOutcome.Done;
+    }
+
+    async Task<VolumeInfo> RunAsync(
+        JournalRecord.Begun operation, VolumeInfo top, VolumeInfo below, VolumeInfo? child, IProgress<double> progress, CancellationToken stop)
+    {
+        await using (await work.HoldAsync(All(top, below, child)))
+        {
+            (top, below) = (work.Find(top.Name), work.Find(below.Name));
+            if (top.Slot!.Legality == VolumeLegality.Legal)
             {
-                below = await work.WriteSlotAsync(below, below.Slot with { Legality = VolumeLegality.Illegal });
+                below = await BringDownAsync(top, below, child, progress, stop);
+                top = await work.WriteSlotAsync(top, top.Slot with { Legality = VolumeLegality.Illegal });
             }
-            await tool.CommitAsync([.. work.Chain(top).Select(work.Layer)], work.MayWrite, progress, stop);
-            if (child is not null)
+            if (below.Slot!.Legality != VolumeLegality.Legal)
             {
-                await tool.NameParentAsync(work.Layer(child), work.Layer(below), work.MayWrite, stop);
-                child = await work.WriteSlotAsync(child, child.Slot! with { Parent = below.Uuid });
-                await RetagAsync(child, below.Uuid);
+                below = await work.WriteSlotAsync(below, (below.Slot with
+                {
+                    Legality = VolumeLegality.Legal,
+                    Role = child is null ? VolumeRole.Leaf : VolumeRole.Internal,
+                    CapacityBytes = Math.Max(below.Slot.CapacityBytes, top.Slot!.CapacityBytes),
+                }).WithNextGeneration());
             }
-            below = await work.WriteSlotAsync(below, (below.Slot! with
-            {
-                Legality = VolumeLegality.Legal,
-                Role = child is null ? VolumeRole.Leaf : VolumeRole.Internal,
-                CapacityBytes = Math.Max(below.Slot!.CapacityBytes, top.Slot!.CapacityBytes),
-            }).WithNextGeneration());
-            // From here the volume is nobody's parent and its content is below: it is rubbish, and says so.
-            top = await work.WriteSlotAsync(top, top.Slot with { Legality = VolumeLegality.Illegal });
             work.Fenced(top.Name);
         }
         await removal.DeleteAsync(top.Name);
+        work.End(operation, OperationOutcome.Done);
         return work.Find(below.Name);
     }
+
+    async Task<VolumeInfo> BringDownAsync(VolumeInfo top, VolumeInfo below, VolumeInfo? child, IProgress<double> progress, CancellationToken stop)
+    {
+        below = await MakeRoomAsync(top, below, stop);
+        if (below.Slot!.Legality == VolumeLegality.Legal)
+        {
+            below = await work.WriteSlotAsync(below, below.Slot with { Legality = VolumeLegality.Illegal });
+        }
+        await tool.CommitAsync([.. work.Chain(top).Select(work.Layer)], work.MayWrite, progress, stop);
+        if (child is not null)
+        {
+            child = work.Find(child.Name);
+            await tool.NameParentAsync(work.Layer(child), work.Layer(below), work.MayWrite, stop);
+            child = await work.WriteSlotAsync(child, child.Slot! with { Parent = below.Uuid });
+            await RetagAsync(child, below.Uuid);
+        }
+        return below;
+    }
+
+    IDisposable Lock(VolumeInfo top, VolumeInfo below, VolumeInfo? child) => work.Locks.Take(All(top, below, child).Select(volume => volume.Uuid));
+
+    static VolumeInfo[] All(VolumeInfo top, VolumeInfo below, VolumeInfo? child) => child is null ? [top, below] : [top, below, child];
 
     (VolumeInfo Below, VolumeInfo? Child) Check(VolumeInfo top)
     {
@@ -68,9 +121,9 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
             throw Refusal.Conflict($"volume {top.Name} is not merged: it is the parent of {children.Count} volumes. Merge or delete all but one of them first.");
         }
         var below = work.Chain(top)[1];
-        if (below.Slot is not { } slot)
+        if (below.Slot is not { Legality: VolumeLegality.Legal } slot)
         {
-            throw Refusal.Conflict($"volume {top.Name} is not merged: the slot of its parent {below.Name} cannot be believed.");
+            throw Refusal.Conflict($"volume {top.Name} is not merged: its parent {below.Name} cannot be used: {string.Join("; ", below.Problems.Select(p => p.Text))}.");
         }
         if (slot.CapacityBytes > top.Slot.CapacityBytes)
         {

@@ -28,7 +28,10 @@ abstract record ImageOrigin
         if (request.Parent is { } below)
         {
             var parent = ImageWork.Usable(work.Find(below), "cannot be a parent");
-            work.Chain(parent);
+            foreach (var layer in work.Chain(parent))
+            {
+                ImageWork.Usable(layer, $"is below {parent.Name} and cannot be read");
+            }
             if (request.Format != "cow")
             {
                 throw Refusal.Invalid("a volume with a parent is 'cow': a raw one has no place to say what differs.");
@@ -44,6 +47,10 @@ abstract record ImageOrigin
         if (request.Source is { } source)
         {
             var chain = work.Chain(ImageWork.Usable(work.Find(source), "cannot be copied"));
+            foreach (var layer in chain)
+            {
+                ImageWork.Usable(layer, $"is below {chain[0].Name} and cannot be read");
+            }
             return (new CopyOf(chain), request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, chain[0]) });
         }
         return (new Nothing(), request);

@@ -1,5 +1,6 @@
 using OvirtSpm.Node.Api;
 using OvirtSpm.Volumes.Domain;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.Volume;
 
@@ -7,12 +8,12 @@ namespace OvirtSpm.Node.Pool.Images;
 
 /// <summary>Makes the disk of a thin volume larger, while no guest uses it.</summary>
 /// <remarks>
-/// The header first, then the slot: in between the disk is already larger than the slot says, which harms nobody; asking again
-/// writes the slot. Absolute sizes, so that asking twice resizes once.
+/// The header first, then the slot: in between the disk is already larger than the slot says, which harms nobody; the operation is in
+/// the journal, and goes on. Absolute sizes, so that asking twice resizes once.
 /// </remarks>
 sealed class ImageResize(ImageWork work, IImageTool tool)
 {
-    public async Task<VolumeInfo> ResizeAsync(VolumeInfo volume, long capacityBytes, CancellationToken stop)
+    public async Task<VolumeInfo> ResizeAsync(VolumeInfo volume, long capacityBytes, RequestId? id, CancellationToken stop)
     {
         Check(volume, capacityBytes);
         var capacity = CowSizes.RoundCapacity(capacityBytes);
@@ -24,13 +25,34 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
         {
             throw Refusal.Conflict($"volume {volume.Name} is not resized: it is the parent of {child.Name}. Resize that one.");
         }
-        if (capacity == volume.Slot!.CapacityBytes)
+        var operation = await work.BeginAsync(OperationKind.Resize, id, volume, capacity);
+        try
         {
-            return volume;
+            return await GrowAsync(volume, operation, stop);
         }
-        await tool.ResizeAsync(work.Layer(volume), capacity, work.MayWrite, stop);
-        volume = await work.WriteSlotAsync(volume, volume.Slot with { CapacityBytes = capacity });
-        work.Fenced(volume.Name);
+        finally
+        {
+            work.Leave(operation);
+        }
+    }
+
+    /// <summary>One that a former SPM left open. Whoever uses the volume now is waited for.</summary>
+    public async Task ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
+    {
+        using var locked = work.Locks.Take([volume.Uuid]);
+        await using var hold = await work.HoldAsync([volume]);
+        await GrowAsync(work.Find(volume.Name), operation, CancellationToken.None);
+    }
+
+    async Task<VolumeInfo> GrowAsync(VolumeInfo volume, JournalRecord.Begun operation, CancellationToken stop)
+    {
+        if (volume.Slot!.CapacityBytes < operation.ToBytes)
+        {
+            await tool.ResizeAsync(work.Layer(volume), operation.ToBytes, work.MayWrite, stop);
+            volume = await work.WriteSlotAsync(volume, volume.Slot with { CapacityBytes = operation.ToBytes });
+            work.Fenced(volume.Name);
+        }
+        work.End(operation, OperationOutcome.Done);
         return volume;
     }
 

@@ -3,7 +3,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
-using OvirtSpm.Volumes.Sizes;
+using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 
@@ -101,6 +101,24 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
             throw Refusal.Unknown($"this host stopped being SPM ({term.Fence.ClosedBecause ?? "its deadline passed"}) while it worked on volume {volume}. Ask again: it is harmless, and the SPM of now finishes it.");
         }
     }
+
+    /// <summary>An operation of several steps: from here on a successor knows of it. The caller leaves it when it returns.</summary>
+    public async Task<JournalRecord.Begun> BeginAsync(OperationKind kind, RequestId? request, VolumeInfo volume, long toBytes = 0)
+    {
+        var operation = term.Journal.Begin(kind, request, volume.Uuid, 0, toBytes);
+        var result = await term.Worker.SubmitAsync($"begin {kind} {volume.Name}", _ => new EditOutcome.AlreadyThere(0), operation);
+        if (result is not PoolResult.Done)
+        {
+            term.Journal.Leave(operation);
+            throw PoolRefusals.Of(result, $"volume {volume.Name} was not changed", term.Volumes.Group);
+        }
+        return operation;
+    }
+
+    public void End(JournalRecord.Begun operation, OperationOutcome outcome) => term.Journal.Later(new JournalRecord.Ended(operation.Operation, outcome));
+
+    /// <summary>What has not ended by now is the recovery's: this SPM's or the next one's.</summary>
+    public void Leave(JournalRecord.Begun operation) => term.Journal.Leave(operation);
 
     public static VolumeInfo Usable(VolumeInfo volume, string what) => volume.IsUsable
         ? volume

@@ -11,8 +11,8 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// it does not                            done: the commit of the final tags took effect
 /// </code>
 /// </remarks>
-/// <param name="childLeft">Told the parent of what was removed: it may be a leaf again.</param>
-sealed class CreateRule(SpmTerm term, VolumeRemoval removal, Func<Guid, Task>? childLeft = null) : IRecoveryRule
+/// <param name="tidy">Called when one was taken back: it may have been a snapshot, whose parent is a leaf again.</param>
+sealed class CreateRule(SpmTerm term, VolumeRemoval removal, Func<Task> tidy) : IRecoveryRule
 {
     public OperationKind Kind => OperationKind.Create;
 
@@ -22,8 +22,7 @@ sealed class CreateRule(SpmTerm term, VolumeRemoval removal, Func<Guid, Task>? c
         if (volume?.Tags.Initializing == true)
         {
             await removal.RemoveLeftoverAsync(volume);
-            // The slot names the parent before the parent is told of its child; the tags name it only at the end.
-            await (childLeft?.Invoke(volume.Slot?.Parent ?? Guid.Empty) ?? Task.CompletedTask);
+            await tidy();
             return OperationOutcome.Undone;
         }
         var outcome = volume is null ? OperationOutcome.Undone : OperationOutcome.Done;

@@ -81,6 +81,8 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
     {
         OperationKind.Create => $"the creation of volume {operation.Volume}",
         OperationKind.Remove => $"the removal of volume {operation.Volume}",
+        OperationKind.Merge => $"the merge of volume {operation.Volume}",
+        OperationKind.Resize => $"the resize of volume {operation.Volume}",
         _ => $"the extend of volume {operation.Volume}",
     };
 }

@@ -1,4 +1,5 @@
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.Journal;
@@ -12,9 +13,10 @@ public sealed class CrashTests
     const long Extent = 128L << 20;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     static readonly Guid volume = Guid.Parse("eeeeeeee-0000-0000-0000-000000000001");
+    static readonly Guid below = Guid.Parse("dddddddd-0000-0000-0000-000000000001"), above = Guid.Parse("ffffffff-0000-0000-0000-000000000001");
     static readonly RequestId request = new(7, Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e"), 1);
 
-    public static TheoryData<string> Operations => ["create cow", "create raw", "remove", "extend cow", "extend raw"];
+    public static TheoryData<string> Operations => ["create cow", "create raw", "create snapshot", "remove", "extend cow", "extend raw", "merge leaf", "merge middle", "resize"];
 
     [Theory]
     [MemberData(nameof(Operations))]
@@ -24,7 +26,7 @@ public sealed class CrashTests
         var before = whole.Lun.Writes;
         await ActAsync(whole, operation);
         var writes = whole.Lun.Writes - before;
-        Assert.InRange(writes, 5, 60);
+        Assert.InRange(writes, 5, 80);
         var (done, undone) = (0, 0);
         for (var after = 0; after <= writes; after++)
         {
@@ -56,6 +58,7 @@ public sealed class CrashTests
         var happened = Happened(next, operation);
         CheckExtents(next.Term.Volumes.Group, at);
         Assert.All(next.Term.Volumes.View().Volumes, left => Assert.True(left.IsUsable, $"{at}: {left.Name} {string.Join("; ", left.Problems)}"));
+        await CheckChainAsync(next, operation, at);
         await CheckToldAsync(next, operation, happened, at);
         await next.EndAsync();
 
@@ -93,8 +96,24 @@ public sealed class CrashTests
         ("remove", var left) => left is null,
         ("extend cow", var grown) => grown!.AllocatedBytes == 3 * Extent,
         ("extend raw", var grown) => grown!.Slot!.CapacityBytes == 3 * Extent,
+        ("merge leaf" or "merge middle", var merged) => merged is null,
+        ("resize", var larger) => larger!.Slot!.CapacityBytes == 2L << 30,
         (_, var made) => made is not null,
     };
+
+    /// <summary>Not a byte of a chain is lost or seen twice, and every slot says where its volume stands.</summary>
+    static async Task CheckChainAsync(TestTerm term, string operation, string at)
+    {
+        var all = term.Term.Volumes.View().Volumes;
+        Assert.All(all, left => Assert.Equal(
+            ImageChain.ChildrenOf(left.Uuid, all).IsEmpty ? VolumeRole.Leaf : VolumeRole.Internal, left.Slot!.Role));
+        if (operation.StartsWith("merge", StringComparison.Ordinal))
+        {
+            var top = term.Term.Volumes.Find(above) ?? term.Term.Volumes.Find(volume) ?? term.Term.Volumes.Find(below)!;
+            byte[] expected = operation == "merge middle" ? [1, 2, 3, 0] : [1, 2, 1, 0];
+            Assert.Equal(expected, (await term.Cells.ReadAsync([.. term.Work.Chain(top).Select(term.Work.Layer)])).Take(4));
+        }
+    }
 
     static void CheckExtents(VolumeGroup group, string at)
     {
@@ -115,17 +134,45 @@ public sealed class CrashTests
     static async Task<TestTerm> PreparedAsync(string operation)
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
-        if (!operation.StartsWith("create", StringComparison.Ordinal))
+        if (operation is "create snapshot" || operation.StartsWith("merge", StringComparison.Ordinal))
+        {
+            // Cells 0 to 2 are written in the base, one in each volume above.
+            await term.Creation.CreateAsync(TestTerm.Request(below));
+            await WriteAsync(term, below, [1, 1, 1]);
+        }
+        if (operation.StartsWith("merge", StringComparison.Ordinal))
+        {
+            await term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0) with { Parent = $"{below}" });
+            await WriteAsync(term, volume, [0, 2, 0]);
+            if (operation == "merge middle")
+            {
+                await term.Creation.CreateAsync(TestTerm.Request(above, bytes: 0) with { Parent = $"{volume}" });
+                await WriteAsync(term, above, [0, 0, 3]);
+            }
+        }
+        else if (!operation.StartsWith("create", StringComparison.Ordinal))
         {
             await term.Creation.CreateAsync(TestTerm.Request(volume, operation == "extend raw" ? "raw" : "cow", operation == "extend raw" ? Extent : 1L << 30));
         }
         return term;
     }
 
+    static async Task WriteAsync(TestTerm term, Guid image, byte[] cells)
+    {
+        var layer = term.Work.Layer(term.Term.Volumes.Find(image)!);
+        foreach (var (cell, value) in cells.Index().Where(c => c.Item > 0))
+        {
+            await term.Cells.WriteAsync(layer, cell, value);
+        }
+    }
+
     static Task ActAsync(TestTerm term, string operation) => operation switch
     {
         "create cow" => term.CreateAsync(request, TestTerm.Request(volume)),
         "create raw" => term.CreateAsync(request, TestTerm.Request(volume, "raw", 2 * Extent)),
+        "create snapshot" => term.CreateAsync(request, TestTerm.Request(volume, bytes: 0) with { Parent = $"{below}" }),
+        "merge leaf" or "merge middle" => term.ChangeAsync(request, volume, new VolumeChange.Merge()),
+        "resize" => term.ChangeAsync(request, volume, new VolumeChange.Resize(2L << 30)),
         "remove" => term.DeleteAsync(request, volume),
         _ => term.ExtendAsync(request, volume, 3 * Extent),
     };
