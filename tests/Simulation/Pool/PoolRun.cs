@@ -57,9 +57,6 @@ internal sealed class PoolRun
         // What was stuck when all was healed still takes its time.
         var limit = TimeSpan.FromMinutes(1) + PoolFaults.LongestStuck(World.Timing);
         World.RunUntil(w => w.Acknowledgements > before + 2, limit, "acknowledgements by the SPM");
-        // C8: what is open now that all is healed ends, whoever began it.
-        var open = World.Leader?.LeadingTerm?.Journal.Open ?? [];
-        World.RunUntil(w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(open.Contains), limit, "the end of every operation that was open (C8)");
         World.GuestPauseMilliseconds = 1000;
         var guests = World.Hosts.SelectMany(host => host.Guests).Where(guest => guest.IsServed).ToList();
         var written = guests.ToDictionary(guest => guest, guest => guest.Written);
