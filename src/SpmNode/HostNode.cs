@@ -15,6 +15,7 @@ sealed class HostNode(
     TimeProvider clock, IChoice choice, PoolCounters counters, Action<string> log)
 {
     static readonly TimeSpan RejoinPause = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan ClearingPause = TimeSpan.FromSeconds(5);
 
     /// <summary>A hand-over takes a fifth of this.</summary>
     static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(1);
@@ -193,18 +194,40 @@ sealed class HostNode(
         {
             Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
         };
+        using var serving = new CancellationTokenSource();
+        var clearing = ClearLeftBehindAsync(serving.Token);
         await role.RunAsync(lost, stop);
+        serving.Cancel();
         if (lost.IsCompleted)
         {
             log($"host id {membership.Identity.HostId} is lost: {(await lost).Text}. Active volumes go on; nothing new is activated until it is held again.");
             return;
         }
+        // Before the host id is given back: its map is another machine's then.
+        await clearing;
         // A guest that writes without a pause would keep its writes from ever having returned all at once (R8).
         await activator.CloseAsync();
         renewing.Cancel();
         await lost;
         await membership.LeaveAsync();
         log("host id given back");
+    }
+
+    /// <summary>An entry that could not be cleared when its use ended would keep its volume from being removed for as long as this node runs.</summary>
+    async Task ClearLeftBehindAsync(CancellationToken ended)
+    {
+        while (!ended.IsCancellationRequested)
+        {
+            try
+            {
+                await maps.ClearLeftBehindAsync(membership.Generation);
+            }
+            catch (Exception later) when (later is IOException or Refusal)
+            {
+                // Tried again; renewals judge the storage.
+            }
+            await PauseAsync(ClearingPause, ended);
+        }
     }
 
     Task PauseAsync(TimeSpan pause, CancellationToken stop) => Pause.ForAsync(pause, clock, stop);

@@ -9,6 +9,7 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
     readonly SemaphoreSlim writing = new(1);
     readonly HashSet<int> held = [];
     volatile ActivationTable? last;
+    volatile bool leftBehind;
 
     public int HostId => hostId;
 
@@ -64,9 +65,34 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         {
             await SetInsideAsync(slot, mode, generation);
         }
+        catch when (mode == ActivationMode.Inactive)
+        {
+            leftBehind = true;
+            throw;
+        }
         finally
         {
             writing.Release();
+        }
+    }
+
+    /// <summary>Clears entries whose last write failed: nobody else could while this process runs, and what they keep can never be given away.</summary>
+    /// <exception cref="IOException">Ask again.</exception>
+    public async Task ClearLeftBehindAsync(ulong generation)
+    {
+        if (!leftBehind)
+        {
+            return;
+        }
+        leftBehind = false;
+        try
+        {
+            await AdoptAsync(generation);
+        }
+        catch
+        {
+            leftBehind = true;
+            throw;
         }
     }
 

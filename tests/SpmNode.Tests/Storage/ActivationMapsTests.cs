@@ -76,6 +76,25 @@ public sealed class ActivationMapsTests
         Assert.Equal([new SlotUser(6, SlotUse.Unreadable)], (await ours.ReadAllAsync()).UsersOf(3));
     }
 
+    /// C8: the volume could not be removed for as long as the node runs.
+    [Fact]
+    public async Task An_entry_whose_last_write_failed_is_cleared_later_and_what_is_held_stays()
+    {
+        var lun = await TestDomain.LunAsync();
+        var domain = await PoolDomain.OpenAsync(lun);
+        var ours = new ActivationMaps(domain, 5, TestDomain.ThisMachine);
+        Assert.True(ours.TryHold(4));
+        await ours.SetAsync(4, ActivationMode.ReadWrite, 1);
+        var hold = (await SlotHold.TryTakeAsync(ours, 3, () => 1))!;
+        lun.BeforeWrite = (_, _) => throw new IOException("the write failed");
+        await Assert.ThrowsAsync<IOException>(async () => await hold.DisposeAsync());
+        await Assert.ThrowsAsync<IOException>(() => ours.ClearLeftBehindAsync(1));
+        lun.BeforeWrite = null;
+        Assert.Equal([3, 4], (await ours.ReadOwnAsync()).Active().Select(active => active.Slot));
+        await ours.ClearLeftBehindAsync(1);
+        Assert.Equal([4], (await ours.ReadOwnAsync()).Active().Select(active => active.Slot));
+    }
+
     [Fact]
     public async Task Many_changes_at_once_all_arrive_although_they_share_a_sector()
     {
