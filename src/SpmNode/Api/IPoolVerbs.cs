@@ -14,7 +14,8 @@ interface IPoolVerbs : IAsyncDisposable
     Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request);
 
     /// <param name="request">R24: the id of this request; null for none.</param>
-    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null);
+    /// <param name="wipe">Overwrite it with zeros first.</param>
+    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false);
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 }

@@ -27,9 +27,9 @@ static class VolumeVerbs
         Extend(),
         Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, Request, async (pool, parsed, id) =>
         {
-            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id));
+            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe)));
             Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
-        }, request),
+        }, request, wipe),
         Activate(),
         Deactivate(),
         Change("reduce", "Give back the space behind the last used cluster of a thin volume.", [], _ => new VolumeChange.Reduce(),
@@ -44,6 +44,7 @@ static class VolumeVerbs
             volume => $"{volume.Volume} has it now"),
     };
 
+    static readonly Option<bool> wipe = new("--wipe") { Description = "overwrite it with zeros first, so that nobody who gets the space can read what was there" };
     static readonly Argument<string> newSize = new("size") { Description = "virtual size, e.g. 20G" };
     static readonly Argument<string> newAlias = new("alias") { Description = "a name for people" };
 

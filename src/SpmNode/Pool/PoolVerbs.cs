@@ -31,7 +31,7 @@ sealed class PoolVerbs
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
-        removal = new VolumeRemoval(term, maps, HostNameAsync);
+        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
@@ -40,7 +40,8 @@ sealed class PoolVerbs
         recovery = new OperationRecovery(
             term,
             [
-                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, new ImageLabels(work).ChildLeftAsync),
+                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, childLeft: new ImageLabels(work).ChildLeftAsync),
+                new RemoveRule(term, removal, OperationKind.RemoveWiped, new ImageLabels(work).ChildLeftAsync),
                 new ExtendRawRule(term, maps, extension), .. images.Rules,
             ],
             clock, log);
@@ -80,8 +81,8 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => desk.AskAsync(
-        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id),
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => ImageVerbs.KindOf(change) is { } kind
@@ -95,7 +96,7 @@ sealed class PoolVerbs
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None));
 
-    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id)
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.Locks.Take([volume.Uuid]);
@@ -104,7 +105,7 @@ sealed class PoolVerbs
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
         }
-        var deleted = await removal.DeleteAsync(volume.Name, id);
+        var deleted = await removal.DeleteAsync(volume.Name, id, wipe);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }

@@ -96,7 +96,7 @@ sealed class RequestDesk(OperationJournal journal)
     }
 
     static bool IsKind(OperationKind done, OperationKind asked) =>
-        done == asked || (done, asked) is (OperationKind.ExtendRaw, OperationKind.Extend);
+        done == asked || (done, asked) is (OperationKind.ExtendRaw, OperationKind.Extend) or (OperationKind.RemoveWiped, OperationKind.Remove);
 
     static Refusal OtherKind(RequestId id) => Refusal.Invalid($"request {id} was something else before: an id is used for one request only. Ask with a new id.");
 }

@@ -11,12 +11,13 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Pool;
 
 /// <summary>Deletes a volume: commit "removing" → read every map → commit the LV away (R9, R10, R11).</summary>
-sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<string>> hostName)
+sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, Func<int, Task<string>> hostName)
 {
     readonly HashSet<Guid> underWay = [];
 
     /// <param name="id">R24: who asks; null when the caller counts none.</param>
-    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null)
+    /// <param name="wipe">Overwrite it with zeros first, so that nobody who gets the extents can read what was there.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false)
     {
         var volume = term.Volumes.Find(reference);
         lock (underWay)
@@ -29,7 +30,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
         try
         {
-            return await DeleteAsync(volume, id);
+            return await DeleteAsync(volume, id, wipe);
         }
         finally
         {
@@ -40,7 +41,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
     }
 
-    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request)
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe)
     {
         Check(term.Volumes.View(), volume);
         if (volume.Tags.Initializing)
@@ -49,7 +50,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
         var id = IdOf(volume);
         await RefuseWhenUsedAsync(volume);
-        var operation = term.Journal.Begin(OperationKind.Remove, request, volume.Uuid);
+        var operation = term.Journal.Begin(wipe ? OperationKind.RemoveWiped : OperationKind.Remove, request, volume.Uuid);
         try
         {
             var marked = volume.Tags.Removal != RemovalMark.None || await MarkAsync(volume, operation);
@@ -63,6 +64,10 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
                 await UnmarkAsync(volume, operation);
                 throw;
             }
+            if (wipe || volume.Tags.Removal == RemovalMark.ZeroThenRemove)
+            {
+                await WipeAsync(volume.Uuid, operation);
+            }
             return await RemoveAsync(volume, id, request);
         }
         finally
@@ -73,6 +78,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     }
 
     /// <summary>A removal that nobody attends to any more: goes on when no map names the volume, otherwise the mark is taken back.</summary>
+    /// <remarks>One that was to be wiped only goes on: part of it may be zeros already.</remarks>
     public async Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
         lock (underWay)
@@ -98,14 +104,19 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
 
     async Task<OperationOutcome> ResumeAloneAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
+        var zeroed = volume.Tags.Removal == RemovalMark.ZeroThenRemove;
         try
         {
             await RefuseWhenUsedAsync(volume);
         }
-        catch (Refusal)
+        catch (Refusal) when (!zeroed)
         {
             await TakeBackAsync(volume, operation);
             return OperationOutcome.Undone;
+        }
+        if (zeroed || operation.Kind == OperationKind.RemoveWiped)
+        {
+            await WipeAsync(volume.Uuid, operation);
         }
         await RemoveAsync(volume, IdOf(volume), null);
         return OperationOutcome.Done;
@@ -173,6 +184,21 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
         }
     }
 
+    /// <summary>R13: our entry in the map while zeros are on their way, so that a successor does not give the extents away.</summary>
+    async Task WipeAsync(Guid uuid, JournalRecord.Begun operation)
+    {
+        var volume = term.Volumes.Find(uuid)!;
+        if (volume.Tags.Removal != RemovalMark.ZeroThenRemove)
+        {
+            // From here it is not given back any more, whatever happens.
+            await ChangeTagsAsync(volume, volume.Tags, volume.Tags.Marked(RemovalMark.ZeroThenRemove)!, "mark for wiping", operation);
+        }
+        await using var hold = await SlotHold.TryTakeAsync(maps, volume.Tags.Slot!.Value, generation)
+            ?? throw Refusal.Conflict($"volume {volume.Name} is in use on this node; ask again in a moment.");
+        var group = term.Volumes.Group;
+        await imager.ZeroAsync(VolumeExtension.Segments(group, group.Find(volume.Name)!), term.Fence.MayWrite);
+    }
+
     Task TakeBackAsync(VolumeInfo volume, JournalRecord.Begun operation) => ChangeTagsAsync(
         volume, volume.Tags, volume.Tags.Marked(RemovalMark.None)!, "keep", new JournalRecord.Ended(operation.Operation, OperationOutcome.Undone));
 
@@ -204,7 +230,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<int, Task<str
     {
         var open = term.Journal.Open.Where(operation => operation.Volume == volume.Uuid).ToList();
         var endings = open.Select(operation => (JournalRecord)new JournalRecord.Ended(
-            operation.Operation, operation.Kind is OperationKind.Remove or OperationKind.Merge ? OperationOutcome.Done : OperationOutcome.Undone));
+            operation.Operation, operation.Kind is OperationKind.Remove or OperationKind.RemoveWiped or OperationKind.Merge ? OperationOutcome.Done : OperationOutcome.Undone));
         return request is { } id && !open.Exists(operation => operation.Request == request)
             ? endings.Append(new JournalRecord.Answered(id, OperationKind.Remove, volume.Uuid, OperationOutcome.Done))
             : endings;

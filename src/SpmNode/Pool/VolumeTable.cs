@@ -73,12 +73,11 @@ sealed class VolumeTable
     VolumeInfo Join(LogicalVolume lv)
     {
         var facts = DomainView.Facts(lv);
-        if (VolumeTags.Parse(facts.Tags, out _).Parent is { } parent && parent != Guid.Empty)
-        {
-            // Its parent has to be seen, too, or the chain would be called broken.
-            return View().Volumes.First(volume => volume.Name == lv.Name);
-        }
-        var joined = VolumeCatalogue.Join(domain.Uuid, [facts], slots.GetValueOrDefault);
-        return joined is [var only] ? only : throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
+        var tags = VolumeTags.Parse(facts.Tags, out _);
+        var inSlot = tags.Slot is { } slot && slots.TryGetValue(slot, out var reading) ? reading.Slot?.Parent : null;
+        // Its parent has to be seen, too, or the chain would be called broken; during a merge the slot names another one than the tag.
+        var parents = new[] { tags.Parent, inSlot }.OfType<Guid>().Distinct().Select(parent => Group.Find(parent.ToString())).OfType<LogicalVolume>();
+        return VolumeCatalogue.Join(domain.Uuid, [facts, .. parents.Select(DomainView.Facts)], slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
+            ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
     }
 }

@@ -66,7 +66,7 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => verbs.ExtendVolumeAsync(reference, request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null) => verbs.DeleteVolumeAsync(reference, request);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => verbs.DeleteVolumeAsync(reference, request, wipe);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
 

@@ -28,6 +28,7 @@ static class JournalView
     {
         OperationKind.Create => "create",
         OperationKind.Remove => "remove",
+        OperationKind.RemoveWiped => "remove, wiped",
         OperationKind.Extend => "extend",
         OperationKind.ExtendRaw => "extend raw",
         OperationKind.Merge => "merge",

@@ -20,6 +20,9 @@ public enum OperationKind : ushort
 
     /// <summary>The disk of a thin volume becomes larger: its header, then its slot.</summary>
     Resize = 6,
+
+    /// <summary>As <see cref="Remove"/>, with zeros over everything before the extents are given away.</summary>
+    RemoveWiped = 7,
 }
 
 /// <summary>How an operation ended; the number on disk.</summary>

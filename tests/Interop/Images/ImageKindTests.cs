@@ -6,7 +6,7 @@ namespace OvirtSpm.Interop.Images;
 /// <summary>Every kind of qcow2 image that QEMU makes, empty and written, read by both.</summary>
 public sealed class ImageKindTests
 {
-    static readonly string[] Writes = ["write 0 64k", "write 100M 3M", "write -z 50M 1M", "write 268304384 4k", "write -P 7 10M 5k"];
+    static readonly string[] Writes = ["write 0 64k", "write 20M 3M", "write -z 10M 1M", "write 66977792 4k", "write -P 7 30M 5k"];
 
     public static TheoryData<string, string> Kinds => new()
     {
@@ -17,7 +17,7 @@ public sealed class ImageKindTests
         { "metadata", "preallocation=metadata" },
         { "falloc", "preallocation=falloc" },
         { "full", "preallocation=full" },
-        { "luks", "encrypt.format=luks,encrypt.key-secret=s" },
+        { "luks", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10" },
         { "c512", "cluster_size=512" },
         { "c1k", "cluster_size=1k" },
         { "c4k", "cluster_size=4k" },
@@ -40,7 +40,7 @@ public sealed class ImageKindTests
     public async Task Empty_and_written_it_ends_where_QEMU_says_and_holds_what_QEMU_says(string name, string options)
     {
         using var qemu = new QemuImages();
-        var path = await qemu.CreateAsync(name, options, "256M");
+        var path = await qemu.CreateAsync(name, options, "64M");
         Assert.Equal(3, (await ImageAgreement.HoldsAsync(qemu, path)).Reads);
         await qemu.WriteAsync(path, Writes);
         Assert.Equal(3, (await ImageAgreement.HoldsAsync(qemu, path)).Reads);
@@ -113,15 +113,5 @@ public sealed class ImageKindTests
         await qemu.TryAsync("check", "-q", "-r", "all", path);
         end = await ImageAgreement.HoldsAsync(qemu, path);
         Assert.Equal((10944512, false, EndMethod.Refcounts), (end.EndOffset, end.Dirty, end.Method));
-    }
-
-    [Fact]
-    public async Task Three_reads_are_enough_for_a_tebibyte()
-    {
-        using var qemu = new QemuImages();
-        var path = await qemu.CreateAsync("tib1", "preallocation=metadata", "1T");
-        using var image = NodeComposition.OpenImage(path);
-        var end = await Qcow2End.FindAsync(image);
-        Assert.Equal(new ImageEnd(1_099_679_662_080, 3, false, EndMethod.Refcounts), end);
     }
 }

@@ -68,7 +68,7 @@ public sealed class NodeLateWriteTests
         {
             var spm = await NodeCluster.LeaderAsync(nodes, TimeSpan.FromSeconds(60));
             var hold = holds.Of(spm.HostId)!;
-            hold.Add(spm.Process.Pid);
+            Assert.True(hold.TryAdd(spm.Process.Pid), spm.Log);
             hold.Slow(10);
             using var enough = new CancellationTokenSource();
             var asking = ExtendAsync(spm, volume, enough.Token);

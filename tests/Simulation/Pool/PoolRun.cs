@@ -57,12 +57,22 @@ internal sealed class PoolRun
         // What was stuck when all was healed still takes its time.
         var limit = TimeSpan.FromMinutes(1) + PoolFaults.LongestStuck(World.Timing);
         World.RunUntil(w => w.Acknowledgements > before + 2, limit, "acknowledgements by the SPM");
+        DemandEnds(slowest);
         World.GuestPauseMilliseconds = 1000;
         var guests = World.Hosts.SelectMany(host => host.Guests).Where(guest => guest.IsServed).ToList();
         var written = guests.ToDictionary(guest => guest, guest => guest.Written);
         World.RunUntil(
             _ => guests.All(guest => guest.Written > written[guest] || guest.IsFull || !guest.IsServed), limit, "every guest's next write");
     }
+
+    /// <summary>C8: what is open now ends under a stable SPM; new operations begin meanwhile.</summary>
+    private void DemandEnds(TimeSpan limit)
+    {
+        var open = Open().ToHashSet();
+        World.RunUntil(_ => !open.Overlaps(Open()), limit, $"C8: the end of open operations ({string.Join(", ", open)})");
+    }
+
+    private IEnumerable<ulong> Open() => World.Leader?.LeadingTerm?.Journal.Open.Select(operation => operation.Operation) ?? [];
 
     /// <summary>C3: what was answered to a guest lies where the metadata says.</summary>
     private void CheckContents()

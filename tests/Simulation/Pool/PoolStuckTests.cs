@@ -50,6 +50,25 @@ public class PoolStuckTests(ITestOutputHelper output)
         Assert.NotEqual("Leading", old.Node!.Role.ToString());
     }
 
+    /// Its last life has a write in the kernel (R7), and whoever supervises it has had enough: that came out as an exception.
+    [Fact]
+    public void A_node_that_is_stopped_while_it_waits_for_its_former_life_ends_in_order()
+    {
+        var world = new PoolWorld(3, seed: 96);
+        world.RunUntil(w => w.Leader is not null, Minute, "an SPM");
+        var host = world.Leader!;
+        new PoolClient(world, volumes: 3).Begin();
+        var isStuck = false;
+        host.Path.NeverReturns = io => io.IsWrite && world.Metadata.IsMetadata(io.Offset) && (isStuck = true);
+        world.RunUntil(_ => isStuck, Minute, "a commit");
+        host.Kill();
+        host.Start();
+        world.RunUntil(w => w.Stats.RestartsWithQueuedIo > 0, Minute, "the wait for the former life");
+        host.Stop();
+        world.RunFor(TimeSpan.FromMilliseconds(200));
+        Assert.False(host.IsUp);
+    }
+
     /// Both are asked for at once. The term ended with the header's error, and giving back a lease that was still being read ended the node.
     [Fact]
     public void A_header_that_cannot_be_read_while_the_lease_is_confirmed_ends_the_term_and_not_the_node()

@@ -66,14 +66,14 @@ sealed class TestTerm
     {
         imager = new MarkingImager(lun);
         (Lun, Domain, Term, Counters, Maps) = (lun, domain, term, counters, maps);
-        Removal = new VolumeRemoval(term, maps, host => Task.FromResult($"host {host}"));
+        Removal = new VolumeRemoval(term, maps, () => 1, imager, host => Task.FromResult($"host {host}"));
         Work = new ImageWork(term, maps, () => 1, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
             term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
         Images = new ImageVerbs(Work, imager, GrowthPolicy.Default, Removal);
         Recovery = new OperationRecovery(
-            term, [new CreateRule(term, Removal, Images.TidyRolesAsync), new RemoveRule(term, Removal), new ExtendRawRule(term, maps, Extension), .. Images.Rules], TimeProvider.System, Notes.Add);
+            term, [new CreateRule(term, Removal, Images.TidyRolesAsync), new RemoveRule(term, Removal), new RemoveRule(term, Removal, OperationKind.RemoveWiped), new ExtendRawRule(term, maps, Extension), .. Images.Rules], TimeProvider.System, Notes.Add);
         Desk = new RequestDesk(term.Journal);
         Writing = term.Worker.RunAsync();
     }
@@ -117,8 +117,8 @@ sealed class TestTerm
         $"{id}", OperationKind.Extend, known => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null), known),
         _ => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null)));
 
-    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume) => Desk.AskAsync(
-        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
+    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume, bool wipe = false) => Desk.AskAsync(
+        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known, wipe), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
 
     public Task<VolumeInfo> ChangeAsync(RequestId id, Guid volume, VolumeChange change) => Desk.AskAsync(
         $"{id}", ImageVerbs.KindOf(change)!.Value, known => Images.ChangeAsync($"{volume}", change, known, CancellationToken.None),
@@ -167,10 +167,14 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     /// <summary>What happens instead of zeroing.</summary>
     public Action? Zeroing { get; set; }
 
-    public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
+    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
     {
         Zeroing?.Invoke();
+        foreach (var segment in segments)
+        {
+            // The first block of each stands for all of it.
+            await lun.Data.ZeroAsync(segment.PvOffsetBytes, Mark.Length, mayPunch: false);
+        }
         Zeroed.AddRange(segments);
-        return Task.CompletedTask;
     }
 }

@@ -80,7 +80,7 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
     static string Describe(JournalRecord.Begun operation) => operation.Kind switch
     {
         OperationKind.Create => $"the creation of volume {operation.Volume}",
-        OperationKind.Remove => $"the removal of volume {operation.Volume}",
+        OperationKind.Remove or OperationKind.RemoveWiped => $"the removal of volume {operation.Volume}",
         OperationKind.Merge => $"the merge of volume {operation.Volume}",
         OperationKind.Resize => $"the resize of volume {operation.Volume}",
         _ => $"the extend of volume {operation.Volume}",

@@ -10,13 +10,14 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// the LV is gone               done
 /// marked, no map names it      removed, done
 /// marked, in use somewhere     the mark is taken back, undone: as the removal itself would have
+/// marked for wiping            zeros again, removed, done; whoever uses it is waited for: part of it may be zeros already
 /// not marked                   undone
 /// </code>
 /// </remarks>
 /// <param name="childLeft">As for <see cref="CreateRule"/>.</param>
-sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, Func<Guid, Task>? childLeft = null) : IRecoveryRule
+sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, OperationKind kind = OperationKind.Remove, Func<Guid, Task>? childLeft = null) : IRecoveryRule
 {
-    public OperationKind Kind => OperationKind.Remove;
+    public OperationKind Kind => kind;
 
     public async Task<OperationOutcome> EndAsync(JournalRecord.Begun operation)
     {

@@ -34,7 +34,8 @@ static class FaultPlan
         var plan = new List<Fault> { new(TimeSpan.FromSeconds(1), FaultKind.Kill, true, 0, TimeSpan.FromSeconds(3)) };
         if (canHold)
         {
-            for (var at = TimeSpan.FromSeconds(3); at < duration; at += TimeSpan.FromSeconds(30))
+            // Each keeps a node away for up to 25 s, and the pool needs time between the faults in which something is acknowledged.
+            for (var at = TimeSpan.FromSeconds(3); at < duration; at += TimeSpan.FromSeconds(60))
             {
                 plan.Add(new(at, FaultKind.HoldWrites, true, 0, TimeSpan.FromMilliseconds(random.Next(100, 3000))));
             }

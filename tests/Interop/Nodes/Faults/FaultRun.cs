@@ -54,7 +54,8 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
         Report(nodes, clients, observer);
         Assert.True(ledger.Violations.Count == 0, $"seed {seed}:\n{string.Join('\n', ledger.Violations.Take(20))}");
         Assert.All(nodes, node => Assert.DoesNotContain("a defect in this program", node.Log, StringComparison.Ordinal));
-        Assert.True(ledger.Epochs.Count > 1, "the role never moved: the faults hit nobody");
+        // Seen on the LUN: on a busy machine a whole epoch may end without an acknowledgement.
+        Assert.True(observer.Epochs.Count > 1, "the role never moved: the faults hit nobody");
     }
 
     /// <param name="observer">Says when to hold writes; null when this machine cannot.</param>
@@ -164,7 +165,7 @@ sealed class FaultRun(int nodeCount, int seed, TimeSpan duration, Action<string>
         var refused = clients.SelectMany(client => client.Refusals).GroupBy(pair => pair.Key, (code, all) => $"{code} {all.Sum(pair => pair.Value)}");
         report($"seed {seed}, {nodeCount} nodes, {duration.TotalSeconds:0} s: faults {string.Join(", ", faults.Select(pair => $"{pair.Key} {pair.Value}"))}; "
             + $"{nodes.Sum(node => node.Starts)} starts, {nodes.Sum(node => node.OwnDeaths)} deaths of their own");
-        report($"{ledger.Acknowledged} acknowledged over {ledger.Epochs.Count} epochs, longest silence {ledger.LongestSilence.TotalSeconds:0.0} s; not answered with yes: {string.Join(", ", refused)}");
+        report($"{ledger.Acknowledged} acknowledged over {ledger.Epochs.Count} of {observer.Epochs.Count} epochs, longest silence {ledger.LongestSilence.TotalSeconds:0.0} s; not answered with yes: {string.Join(", ", refused)}");
         var repaired = nodes.Sum(node => node.Log.Split("a stale write of a former SPM").Length - 1);
         report($"{observer.Readings} readings of the metadata, {observer.LateWrites} late writes seen, {repaired} repaired and counted, "
             + $"the longest unrepaired for {observer.LongestUnrepaired.TotalMilliseconds:0} ms; violations {ledger.Violations.Count}");

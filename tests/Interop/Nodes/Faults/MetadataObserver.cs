@@ -17,6 +17,9 @@ sealed class MetadataObserver(string lunPath, Ledger ledger)
     /// <summary>The last reading found the first header ahead of the second: a commit is half-way.</summary>
     public bool IsBetweenHeaders { get; private set; }
 
+    /// <summary>Everybody who took the pool over, whether or not anything was acknowledged under it.</summary>
+    public HashSet<ulong> Epochs { get; } = [];
+
     public int Readings { get; private set; }
 
     /// <summary>A copy that showed an older text than before: a write of a host that stood still, landed late.</summary>
@@ -49,6 +52,7 @@ sealed class MetadataObserver(string lunPath, Ledger ledger)
             return;
         }
         Readings++;
+        Epochs.Add(group.Version.Epoch);
         IsBetweenHeaders = read.Copies is [{ Version: { } first }, { Version: { } second }] && first > second;
         foreach (var copy in read.Copies)
         {

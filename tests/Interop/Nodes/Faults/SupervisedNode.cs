@@ -76,13 +76,22 @@ sealed class SupervisedNode(NodeCluster cluster, int hostId, WriteHold? hold = n
     /// <remarks>Its kernel timer kills it at the deadline; the write that is out keeps it, and its lock (R7), until it has landed.</remarks>
     public Task HoldWritesAsync(Func<Task> between, Func<Task> replaced, TimeSpan longer) => ActAsync(async () =>
     {
-        hold!.Add(process!.Pid);
-        hold.Slow(10);
-        await between();
-        hold.Hold();
-        await replaced();
-        await Task.Delay(longer);
-        hold.LetGo();
+        if (!hold!.TryAdd(process!.Pid))
+        {
+            return; // it died meanwhile (by its own timer): the supervisor's
+        }
+        try
+        {
+            hold.Slow(10);
+            await between();
+            hold.Hold();
+            await replaced();
+            await Task.Delay(longer);
+        }
+        finally
+        {
+            hold.LetGo();
+        }
     });
 
     public Task StutterAsync(TimeSpan time) => ActAsync(async () =>

@@ -46,7 +46,19 @@ sealed class WriteHold : IDisposable
         }
     }
 
-    public void Add(int pid) => Write("cgroup.procs", $"{pid}");
+    /// <returns>False when that process has ended.</returns>
+    public bool TryAdd(int pid)
+    {
+        try
+        {
+            Write("cgroup.procs", $"{pid}");
+            return true;
+        }
+        catch (IOException) when (!Directory.Exists($"/proc/{pid}") || Node.Demo.ProcessIdentity.Of(pid) is null)
+        {
+            return false;
+        }
+    }
 
     /// <summary>So many writes a second: the moments between two of them can be seen from outside.</summary>
     public void Slow(int writes) => Limit("iops", writes);

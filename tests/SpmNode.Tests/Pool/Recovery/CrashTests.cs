@@ -16,7 +16,7 @@ public sealed class CrashTests
     static readonly Guid below = Guid.Parse("dddddddd-0000-0000-0000-000000000001"), above = Guid.Parse("ffffffff-0000-0000-0000-000000000001");
     static readonly RequestId request = new(7, Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e"), 1);
 
-    public static TheoryData<string> Operations => ["create cow", "create raw", "create snapshot", "remove", "extend cow", "extend raw", "merge leaf", "merge middle", "resize"];
+    public static TheoryData<string> Operations => ["create cow", "create raw", "create snapshot", "remove", "remove wiped", "extend cow", "extend raw", "merge leaf", "merge middle", "resize"];
 
     [Theory]
     [MemberData(nameof(Operations))]
@@ -32,11 +32,17 @@ public sealed class CrashTests
         {
             var at = $"{operation}, {after} of {writes} writes";
             var dying = await PreparedAsync(operation);
+            var place = dying.Term.Volumes.Find(volume) is { } there ? dying.Work.Layer(there).Segments[0].PvOffsetBytes : 0;
             dying.Lun.DiesAfter = dying.Lun.Writes + after;
             var told = await Record.ExceptionAsync(() => ActAsync(dying, operation).WaitAsync(Patience));
             Assert.True(told is null or Refusal or IOException, $"{at}: {told}");
 
-            var happened = await AfterAsync(dying.Lun.Copy(), operation, at);
+            var disk = dying.Lun.Copy();
+            var happened = await AfterAsync(disk, operation, at);
+            if (operation == "remove wiped" && happened)
+            {
+                Assert.True(disk.Peek(place, MarkingImager.Mark.Length).AsSpan().IndexOfAnyExcept((byte)0) < 0, $"{at}: it was freed, and what it held can still be read");
+            }
             Assert.True(told is not null || happened, $"{at}: it was acknowledged and did not happen");
             Assert.True(after > 0 || !happened, at);
             (done, undone) = happened ? (done + 1, undone) : (done, undone + 1);
@@ -93,7 +99,7 @@ public sealed class CrashTests
 
     static bool Happened(TestTerm term, string operation) => (operation, term.Term.Volumes.Find(volume)) switch
     {
-        ("remove", var left) => left is null,
+        ("remove" or "remove wiped", var left) => left is null,
         ("extend cow", var grown) => grown!.AllocatedBytes == 3 * Extent,
         ("extend raw", var grown) => grown!.Slot!.CapacityBytes == 3 * Extent,
         ("merge leaf" or "merge middle", var merged) => merged is null,
@@ -174,6 +180,7 @@ public sealed class CrashTests
         "merge leaf" or "merge middle" => term.ChangeAsync(request, volume, new VolumeChange.Merge()),
         "resize" => term.ChangeAsync(request, volume, new VolumeChange.Resize(2L << 30)),
         "remove" => term.DeleteAsync(request, volume),
+        "remove wiped" => term.DeleteAsync(request, volume, wipe: true),
         _ => term.ExtendAsync(request, volume, 3 * Extent),
     };
 }
