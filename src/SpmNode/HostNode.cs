@@ -41,6 +41,12 @@ sealed class HostNode(
 
     public HostHealth? Health { get; init; }
 
+    /// <summary>R26.</summary>
+    public SleepGate Sleep { get; } = new();
+
+    /// <summary>Who closes it; null when nobody does.</summary>
+    public SleepWatch? SleepWatch { get; set; }
+
     public void Log(string line) => log(line);
 
     public long Timestamp => clock.GetTimestamp();
@@ -192,6 +198,7 @@ sealed class HostNode(
         role = new SpmRole(domain, membership, clock, counters, log, succession, Health)
         {
             Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
+            Sleep = Sleep,
         };
         await role.RunAsync(lost, stop);
         if (lost.IsCompleted)
