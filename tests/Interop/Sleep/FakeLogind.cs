@@ -50,6 +50,9 @@ sealed class FakeLogind : IAsyncDisposable
         return logind;
     }
 
+    /// <summary>The bus's own name of whoever asked last.</summary>
+    public string? Client { get; private set; }
+
     bool Owns { get; set; }
 
     public void TellSleep(bool sleeps) => Send(new DBusMessage(DBusMessage.Signal, 0)
@@ -100,6 +103,7 @@ sealed class FakeLogind : IAsyncDisposable
                 return pipe.ReadByte();
             }
         });
+        Client = call.Sender;
         lock (locks)
         {
             locks.Add((Encoding.UTF8.GetString(call.Body), released));

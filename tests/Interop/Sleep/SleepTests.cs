@@ -41,11 +41,10 @@ public sealed class SleepTests
         await using var logind = await FakeLogind.StartAsync(bus);
         using var manager = await new LogindSleep(bus.Address, "spm test").ConnectAsync(Stop);
         await manager.InhibitAsync(Stop);
-        // Names are given in turn: logind's is :1.0, the client's :1.1.
-        foreach (var to in new[] { "--dest=:1.1", "--reply-timeout=1" })
+        foreach (var to in new[] { $"--dest={logind.Client}", "--reply-timeout=1" })
         {
             using var sender = Process.Start(
-                "dbus-send", [$"--address={bus.Address}", "--type=signal", to, "/org/freedesktop/login1", "org.freedesktop.login1.Manager.PrepareForSleep", "boolean:true"]);
+                "dbus-send", [$"--bus={bus.Address}", "--type=signal", to, "/org/freedesktop/login1", "org.freedesktop.login1.Manager.PrepareForSleep", "boolean:true"]);
             await sender.WaitForExitAsync(Stop);
             Assert.Equal(0, sender.ExitCode);
         }
