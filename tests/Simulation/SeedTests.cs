@@ -31,6 +31,9 @@ public class SeedTests(ITestOutputHelper output)
     [Theory]
     [InlineData(48ul, "a header that could not be read ended a commit while the lease was still being confirmed, and the node with it")]
     [InlineData(96ul, "a vote was written again while the first write of it, given up under an older deadline, was still on its way")]
+    [InlineData(352ul, "a node killed in the middle of an activation served the volume when it came back, beside the host whose map could not be read")]
+    [InlineData(724ul, "a node deactivated what its former life had left active while writes of that life were in the kernel")]
+    [InlineData(828ul, "a node that was stopped while it waited for the writes of its former life threw")]
     public void A_seed_that_once_found_a_bug_still_holds(ulong seed, string what)
     {
         output.WriteLine(what);

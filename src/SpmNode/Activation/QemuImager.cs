@@ -54,11 +54,12 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
         await lun.Data.FlushAsync();
     }
 
-    /// <summary>A process that is killed leaves its sockets: the next one of the same directory removes them.</summary>
+    /// <summary>A process that is killed leaves its sockets, and perhaps a tool: the next one of the same directory removes them.</summary>
     public static void RemoveLeftovers(string scratch)
     {
         foreach (var directory in Directory.GetDirectories(scratch, SocketPrefix + "*"))
         {
+            StorageDaemon.EndLeftover(directory);
             Directory.Delete(directory, recursive: true);
         }
     }

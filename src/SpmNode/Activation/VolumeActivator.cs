@@ -34,6 +34,20 @@ sealed partial class VolumeActivator(
     /// </remarks>
     public async Task RestoreAsync()
     {
+        // A deactivation meanwhile would clear an entry that has been read here, and its volume would be served without one.
+        await changing.WaitAsync();
+        try
+        {
+            await RestoreInsideAsync();
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    async Task RestoreInsideAsync()
+    {
         var own = await maps.ReadOwnAsync();
         var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
             // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
@@ -53,8 +67,8 @@ sealed partial class VolumeActivator(
             if (mode == ActivationMode.ReadWrite
                 && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Working))
             {
-                // R10: a crash between writing the entry and looking at the others' maps leaves an entry that was never entitled to
-                // serve. A map that cannot be read does not count here: while it could be, this volume was found to be ours.
+                // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
+                // since all the others were read and this volume was found to be ours.
                 log($"volume {volume.Name} is not served again: another host has it active for writing, too");
                 continue;
             }
@@ -156,7 +170,9 @@ sealed partial class VolumeActivator(
         VolumeLease? lease = null;
         try
         {
-            await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.ReadWrite, generation);
+            // R10: keeps others away like a writer's entry. But a node that is killed before it has looked at their maps was never entitled
+            // to write, and must not be when it starts again and cannot read one of them.
+            await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.Working, generation);
             var view = await LunReader.ViewAsync(domain);
             var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
@@ -166,7 +182,7 @@ sealed partial class VolumeActivator(
             var others = (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId);
             if (others.Where(other => other.Use == SlotUse.Working).ToList() is [var worker, ..])
             {
-                throw Refusal.Conflict($"volume {volume.Name} is being worked on by host id {worker.Host}, the SPM; ask again when that is done.");
+                throw Refusal.Conflict($"volume {volume.Name} is being worked on or activated by host id {worker.Host}; ask again when that is done.");
             }
             if (!readOnly && others is [var other, ..])
             {
@@ -177,6 +193,10 @@ sealed partial class VolumeActivator(
             }
             // Behind the entry: the slot is this volume's as long as that stands there.
             lease = await LeaseForAsync(now, slot, readOnly, exclusive);
+            if (!readOnly)
+            {
+                await maps.SetAsync(slot, ActivationMode.ReadWrite, generation);
+            }
             if (!membership.IsValid)
             {
                 // R12: read again, since the storage may have kept us waiting past the deadline.
@@ -301,6 +321,11 @@ sealed partial class VolumeActivator(
 
     async Task ClearLeftoverAsync(int? leftover)
     {
+        if (!membership.HasSector)
+        {
+            // R7, R11: a guest's write of that life may be in the kernel. It would land on what is somebody else's by then.
+            throw Refusal.Unavailable("this node waits for the writes of its former life; what that left active stays so until they have returned. Ask again.");
+        }
         // Held: a creation on this node has its writes on their way.
         if (leftover is not { } slot || !maps.TryHold(slot))
         {

@@ -183,6 +183,9 @@ sealed class Membership(
     /// <summary>The newest believed record of a host id, read now: that host may have joined a moment ago. Good for a name, not for an address (R28).</summary>
     public async Task<HostRecord?> ReadRecordAsync(int hostId) => (await records.ReadAsync(hostId)).Newest;
 
+    /// <summary>R7: every write of a former life of this node has returned.</summary>
+    public bool HasSector => locked;
+
     /// <summary>R7: the lock lives in the very file description that writes the LUN; it ends when the last write has returned.</summary>
     public bool TryLockSector()
     {

@@ -46,6 +46,7 @@ public sealed class CliMetadataTests
         (await CreateAsync(lun, "kept")).Succeeded();
         (await CliSpm.RunAsync("metadata", "dump", "--lun", lun.Path, "--output", files.PathOf("dump"))).Succeeded();
         (await CliSpm.RunAsync("volume", "extend", "kept", "1G", "--lun", lun.Path)).Succeeded();
+        (await CreateAsync(lun, "later")).Succeeded();
         var layout = await CliLayout.ReadAsync(lun);
         lun.Write(layout.Header(0), new byte[512]);
         lun.Write(layout.Header(1), new byte[512]);
@@ -58,7 +59,11 @@ public sealed class CliMetadataTests
         Assert.Equal(128 * CliLun.Mib, kept.GetProperty("allocatedBytes").GetInt64());
         (await CliSpm.RunAsync("metadata", "check", "--lun", lun.Path)).Succeeded();
         (await CliSpm.RunAsync("domain", "check", "--lun", lun.Path)).Succeeded();
-        (await CliSpm.RunAsync("volume", "extend", "kept", "1G", "--lun", lun.Path)).Succeeded();
+
+        // The journal knows what was acknowledged since; the next SPM leaves it lost, as the person wanted it.
+        (await CliSpm.RunAsync("volume", "extend", "kept", "200M", "--lun", lun.Path)).Succeeded();
+        var only = Assert.Single((await CliSpm.RunAsync("volume", "list", "--lun", lun.Path, "--json")).Succeeded().Json.EnumerateArray());
+        Assert.Equal(("kept", 256 * CliLun.Mib), (only.GetProperty("alias").GetString(), only.GetProperty("allocatedBytes").GetInt64()));
     }
 
     /// A host that has a volume open would write into whatever lies in its extents afterwards.

@@ -12,7 +12,10 @@ sealed class ChainDisk : IAsyncDisposable
 
     readonly bool readOnly;
 
-    ChainDisk(ChildProcess daemon, string uri, bool readOnly) => (this.daemon, Uri, this.readOnly) = (daemon, uri, readOnly);
+    ChainDisk(ChildProcess daemon, string uri, ActivateVolumeReply active) => (this.daemon, Uri, readOnly, LeafSocket) = (daemon, uri, active.ReadOnly, active.Socket);
+
+    /// <summary>Where the node serves the volume itself, without what is below it.</summary>
+    public string LeafSocket { get; }
 
     /// <summary>What the disk reads as, raw.</summary>
     public string Uri { get; }
@@ -35,7 +38,7 @@ sealed class ChainDisk : IAsyncDisposable
             Assert.False(daemon.HasExited, File.ReadAllText(cluster.Run.Log("chain")));
             return Task.FromResult(File.Exists(socket));
         });
-        return new ChainDisk(daemon, $"nbd+unix:///disk?socket={socket}", active.ReadOnly);
+        return new ChainDisk(daemon, $"nbd+unix:///disk?socket={socket}", active);
     }
 
     /// <summary>Each as qemu-io takes it: <c>write -P 1 0 1M</c>, <c>read -P 1 0 1M</c>.</summary>

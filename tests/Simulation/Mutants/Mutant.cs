@@ -40,7 +40,7 @@ internal sealed record Mutant(
             "terms.Add(fence);\n            return Arm(expiresAt);", "terms.Add(fence);\n            return null;", IsOpen: true),
         new("watchdog-never-fed", "R21: renewals do not move the watchdog",
             "src/SpmNode", "Roles/TermGuard.cs",
-            "if (armed.Count > 0)\n            {\n                Arm(expiresAt);", "if (armed.Count > 9)\n            {\n                Arm(expiresAt);", IsOpen: true),
+            "if (armed.Count > 0)\n            {\n                Arm(expiresAt);", "if (armed.Count > 9)\n            {\n                Arm(expiresAt);", IsQuick: true),
         new("release-before-writes-return", "R8: the lease is given back while a write is under way",
             "src/SpmNode", "Roles/SpmRole.Leading.cs",
             "await Task.WhenAny(membership.Guard.EndAsync(fence, domain.Lun.WhenControlWritesReturnedAsync), lost);",
@@ -51,6 +51,12 @@ internal sealed record Mutant(
         new("maps-not-read", "R10: extents are freed without looking at the activation maps",
             "src/SpmNode", "Pool/VolumeRemoval.cs",
             "if (users.Count > 0)", "if (users.Count > 1000)"),
+        new("open-operations-left", "C8: a new SPM does not bring to an end what the former one left open",
+            "src/SpmNode", "Roles/SpmRole.Leading.cs",
+            "await (Recover?.Invoke(begun, ending) ?? Task.CompletedTask);", "await Task.CompletedTask;"),
+        new("asked-again-done-again", "R24: a request that was answered is done again when it arrives again",
+            "src/SpmNode", "Pool/RequestDesk.cs",
+            "return journal.Find(id) switch", "return (id.IsValid ? default : journal.Find(id)) switch"),
     ];
 
     public override string ToString() => Name;

@@ -5,13 +5,19 @@ using OvirtSpm.Node.Storage;
 namespace OvirtSpm.Simulation.Pool;
 
 /// <summary>People: create, extend, activate, deactivate and delete volumes all the time, and believe only what they were told.</summary>
-/// <remarks>One request per volume at a time; whoever gets no answer for longer than a takeover takes gives up, and a later answer is nobody's.</remarks>
+/// <remarks>
+/// One request per volume at a time; whoever gets no answer for longer than a takeover takes gives up, and a later answer is nobody's.
+/// C5, R24: as long as it is not known what became of a creation or a deletion, it is asked for again under the same request id.
+/// </remarks>
 internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseconds = 20)
 {
     private const long Extent = 128L << 20;
     private readonly TimeSpan patience = world.Timing.FailoverBound > TimeSpan.FromMinutes(1) ? world.Timing.FailoverBound : TimeSpan.FromMinutes(1);
     private readonly string[] names = [.. Enumerable.Range(0, volumes).Select(_ => RandomIdentity.Guid(world.Choice).ToString())];
     private readonly Dictionary<string, object> underWay = [];
+    private readonly Dictionary<string, (bool IsCreation, string Request, long Bytes)> unanswered = [];
+    private readonly Guid life = RandomIdentity.Guid(world.Choice);
+    private ulong requests;
 
     /// <summary>Volumes are activated, deactivated and deleted, too.</summary>
     public bool UsesVolumes { get; init; }
@@ -34,14 +40,19 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         var token = new object();
         var kind = UsesVolumes ? world.Choice.Pick(10, "what to ask") : 0;
         var any = world.Hosts[world.Choice.Pick(world.Hosts.Length, "where")];
-        if (there is null)
+        if (unanswered.TryGetValue(volume, out var open))
         {
-            if (world.Book.Of(volume).MustBeGone)
+            Run(leader, volume, token, () => open.IsCreation ? CreateAsync(leader, volume, token) : DeleteAsync(leader, volume, token));
+        }
+        else if (there is null || world.Book.Of(volume).MustNeverBe)
+        {
+            if (world.Book.Of(volume) is { MustBeGone: true } or { MustNeverBe: true })
             {
                 // A uuid is used once: whether the old volume is gone for good must stay visible.
                 volume = names[index] = RandomIdentity.Guid(world.Choice).ToString();
             }
 
+            Note(volume, true, UsesVolumes ? (1 + world.Choice.Pick(20, "virtual size")) * Extent : 3 * 8 * Extent);
             Run(leader, volume, token, () => CreateAsync(leader, volume, token));
         }
         else if (kind < 4)
@@ -60,9 +71,12 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         }
         else
         {
+            Note(volume, false, 0);
             Run(leader, volume, token, () => DeleteAsync(leader, volume, token));
         }
     }
+
+    private void Note(string volume, bool isCreation, long bytes) => unanswered[volume] = (isCreation, $"0.{life:N}.{++requests}", bytes);
 
     private void Run(PoolHost host, string volume, object token, Func<Task> ask)
     {
@@ -81,6 +95,11 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         {
             world.Stats.Refused++;
             world.Trace(0, refused.Message.Replace(volume, volume[..8], StringComparison.Ordinal));
+            if (refused is Refusal { Code: RefusalCode.Conflict or RefusalCode.NoSpace or RefusalCode.NotFound or RefusalCode.Invalid }
+                && IsOpen(volume, token) && unanswered.Remove(volume, out var open) && open.IsCreation)
+            {
+                world.Book.RefuseCreation(volume);
+            }
         }
         catch (Exception broken)
         {
@@ -104,9 +123,44 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
     {
         if (host.Verbs is { } verbs)
         {
-            var size = (1 + world.Choice.Pick(20, "virtual size")) * Extent;
-            var made = await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, UsesVolumes ? size : 3 * 8 * Extent, "cow", null, false));
-            Acknowledge(host, volume, token, () => world.Book.Acknowledge(volume, made.AllocatedBytes, isNew: true));
+            var open = unanswered[volume];
+            var made = await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, open.Bytes, "cow", null, false, open.Request));
+            Acknowledge(host, volume, token, () =>
+            {
+                unanswered.Remove(volume);
+                world.Book.Acknowledge(volume, made.AllocatedBytes, isNew: true);
+                ArriveAgain(volume, open.Bytes, open.Request);
+            });
+        }
+    }
+
+    /// <summary>R24: the message of an answered creation comes a second time, perhaps to another SPM, perhaps when the volume has been deleted.</summary>
+    private void ArriveAgain(string volume, long bytes, string request)
+    {
+        if (world.Choice.Pick(4, "arrives again") == 0)
+        {
+            world.Scheduler.After(TimeSpan.FromMilliseconds(world.Choice.Pick(600_000, "when")), () =>
+            {
+                if (world.Leader is { } leader)
+                {
+                    leader.Post(() => Again(leader));
+                }
+            });
+        }
+
+        async void Again(PoolHost host)
+        {
+            try
+            {
+                if (host.Verbs is { } verbs)
+                {
+                    await verbs.CreateVolumeAsync(new CreateVolumeRequest(volume, null, bytes, "cow", null, false, request));
+                }
+            }
+            catch (Exception refused) when (refused is Refusal or IOException)
+            {
+                // Nobody waits for it.
+            }
         }
     }
 
@@ -124,8 +178,12 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         if (host.Verbs is { } verbs)
         {
             world.Book.Deleting(volume);
-            await verbs.DeleteVolumeAsync(volume);
-            Acknowledge(host, volume, token, () => world.Book.AcknowledgeDeletion(volume));
+            await verbs.DeleteVolumeAsync(volume, unanswered[volume].Request);
+            Acknowledge(host, volume, token, () =>
+            {
+                unanswered.Remove(volume);
+                world.Book.AcknowledgeDeletion(volume);
+            });
         }
     }
 

@@ -27,6 +27,9 @@ internal enum PoolFault
     /// <summary>One bit of something that is read often is wrong.</summary>
     Rot,
 
+    /// <summary>The SPM goes when the votes of those who want its place are held by the storage, or rot as they land.</summary>
+    Contest,
+
     /// <summary>Messages of one host do not arrive at another.</summary>
     OneWay,
 

@@ -57,14 +57,21 @@ internal sealed class PoolRun
         // What was stuck when all was healed still takes its time.
         var limit = TimeSpan.FromMinutes(1) + PoolFaults.LongestStuck(World.Timing);
         World.RunUntil(w => w.Acknowledgements > before + 2, limit, "acknowledgements by the SPM");
-        // C8: what was open when all was healed ends, whoever began it.
-        var open = World.Leader?.LeadingTerm?.Journal.Open ?? [];
-        World.RunUntil(w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(open.Contains), limit, "the end of every operation that was open (C8)");
+        DemandEnds(slowest);
         World.GuestPauseMilliseconds = 1000;
         var guests = World.Hosts.SelectMany(host => host.Guests).Where(guest => guest.IsServed).ToList();
         var written = guests.ToDictionary(guest => guest, guest => guest.Written);
         World.RunUntil(
             _ => guests.All(guest => guest.Written > written[guest] || guest.IsFull || !guest.IsServed), limit, "every guest's next write");
+    }
+
+    /// <summary>C8: what is open now ends under a stable SPM; new operations begin meanwhile.</summary>
+    private void DemandEnds(TimeSpan limit)
+    {
+        var open = (World.Leader?.LeadingTerm?.Journal.Open ?? []).Select(operation => operation.Operation).ToHashSet();
+        World.RunUntil(
+            w => w.Leader?.LeadingTerm is { } term && !term.Journal.Open.Any(operation => open.Contains(operation.Operation)), limit,
+            $"C8: the end of open operations ({string.Join(", ", open)})");
     }
 
     /// <summary>C3: what was answered to a guest lies where the metadata says.</summary>

@@ -54,6 +54,9 @@ internal static class PoolStrike
                 // Somebody looks at what is refused and repairs it; until then nothing may be guessed.
                 world.Scheduler.After(length, world.Disk.HealRot);
                 break;
+            case PoolFault.Contest:
+                Contest(world, host);
+                break;
             case PoolFault.OneWay:
                 var pair = (host.Id, 1 + world.Choice.Pick(world.Hosts.Length, "to whom"));
                 world.Network.Cuts.Add(pair);
@@ -66,6 +69,29 @@ internal static class PoolStrike
             case PoolFault.Foreign:
                 ForeignWriter.WriteWhenQuiet(world);
                 break;
+        }
+    }
+
+    private static void Contest(PoolWorld world, PoolHost host)
+    {
+        var before = world.RotVotesOneIn;
+        var longest = (int)world.Timing.RenewalInterval.TotalMilliseconds;
+        world.RotVotesOneIn = 1 + world.Choice.Pick(4, "votes rot");
+        world.Scheduler.After(world.Timing.FailoverBound, () => world.RotVotesOneIn = before);
+        foreach (var other in world.Hosts)
+        {
+            other.Aim = new PoolAim(AimedAt.Ballot, world.Choice.Pick(3, "which of them"), io =>
+                io.Held = TimeSpan.FromMilliseconds(1 + world.Choice.Pick(longest >> world.Choice.Pick(10, "held for"), "held for")));
+        }
+
+        if (world.Choice.Pick(2, "in order") == 0)
+        {
+            host.Stop();
+        }
+        else
+        {
+            host.Kill();
+            host.RestartAfter(world.Timing.FailoverBound);
         }
     }
 

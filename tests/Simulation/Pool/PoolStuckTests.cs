@@ -50,6 +50,81 @@ public class PoolStuckTests(ITestOutputHelper output)
         Assert.NotEqual("Leading", old.Node!.Role.ToString());
     }
 
+    /// Its last life has a write in the kernel (R7), and whoever supervises it has had enough: that came out as an exception.
+    [Fact]
+    public void A_node_that_is_stopped_while_it_waits_for_its_former_life_ends_in_order()
+    {
+        var world = new PoolWorld(3, seed: 96);
+        world.RunUntil(w => w.Leader is not null, Minute, "an SPM");
+        var host = world.Leader!;
+        new PoolClient(world, volumes: 3).Begin();
+        var isStuck = false;
+        host.Path.NeverReturns = io => io.IsWrite && world.Metadata.IsMetadata(io.Offset) && (isStuck = true);
+        world.RunUntil(_ => isStuck, Minute, "a commit");
+        host.Kill();
+        host.Start();
+        world.RunUntil(w => w.Stats.RestartsWithQueuedIo > 0, Minute, "the wait for the former life");
+        host.Stop();
+        world.RunFor(TimeSpan.FromMilliseconds(200));
+        Assert.False(host.IsUp);
+    }
+
+    /// A guest's write of the last life is in the kernel. Without its entry the extents could be freed, and it would land on another volume.
+    [Fact]
+    public void What_a_former_life_left_active_is_not_deactivated_before_its_writes_have_returned()
+    {
+        var world = new PoolWorld(3, seed: 97) { GuestPauseMilliseconds = 100 };
+        world.RunUntil(w => w.Leader is not null, Minute, "an SPM");
+        new PoolClient(world, volumes: 3) { UsesVolumes = true }.Begin();
+        PoolHost? host = null;
+        foreach (var each in world.Hosts)
+        {
+            each.Path.NeverReturns = io =>
+            {
+                var isGuests = io.IsWrite && Stamp.TryParse(io.Data, out _, out var at, out _) && at >= 0 && (host is null || host == each);
+                host ??= isGuests ? each : null;
+                return isGuests;
+            };
+        }
+
+        world.RunUntil(_ => host is not null, Minute, "a guest's write");
+        host!.Kill();
+        host.Start();
+        world.RunUntil(w => w.Stats.RestartsWithQueuedIo > 0, Minute, "the wait for the former life");
+        var (left, refused) = (host.LeftServed, world.Stats.Refused);
+        world.RunFor(TimeSpan.FromSeconds(5));
+        Assert.True(world.Stats.Refused > refused);
+        Assert.NotEmpty(left);
+        Assert.Equal(left, host.LeftServed);
+    }
+
+    /// R10: it had written its entry and not yet seen the other's, which cannot be read when it starts again.
+    [Fact]
+    public void A_node_that_is_killed_in_the_middle_of_an_activation_does_not_serve_beside_another_host_afterwards()
+    {
+        var world = new PoolWorld(3, seed: 98);
+        world.RunUntil(w => w.Leader is not null && w.Hosts.All(host => host.Node!.Membership.IsValid), Minute, "everybody's join");
+        new PoolClient(world, volumes: 1).Begin();
+        world.RunUntil(w => w.Acknowledgements > 1, Minute, "a volume");
+        var volume = Guid.Parse(Assert.Single(MetadataCheck.VolumesOf(world.Group)).Name);
+        var (first, second) = (world.Hosts[0], world.Hosts[1]);
+        first.Post(() => _ = first.Node!.Activator.ActivateAsync($"{volume}", readOnly: false));
+        world.RunUntil(_ => first.Guests.Any(guest => guest.IsServed), Minute, "the activation");
+        var maps = world.Places.Spm + world.Domain.Layout.ActivationMaps.OffsetBytes;
+        var isLooking = false;
+        second.Path.NeverReturns = io => !io.IsWrite && io.Offset == maps && io.Length > 4096 && (isLooking = true);
+        second.Post(() => _ = second.Node!.Activator.ActivateAsync($"{volume}", readOnly: false));
+        world.RunUntil(_ => isLooking, Minute, "its look at the maps");
+        second.Kill();
+        second.Path.Reset();
+        second.Path.NeverReturns = null;
+        world.Disk.Rot(world.Places.Spm + world.Domain.Layout.MapOffsetBytes(first.Id, 0));
+        second.Start();
+        world.RunUntil(_ => second.Node?.Membership.IsValid == true, Minute, "its next life");
+        Assert.DoesNotContain(second.Guests, guest => guest.IsServed);
+        Assert.Contains(first.Guests, guest => guest.IsServed);
+    }
+
     /// Both are asked for at once. The term ended with the header's error, and giving back a lease that was still being read ended the node.
     [Fact]
     public void A_header_that_cannot_be_read_while_the_lease_is_confirmed_ends_the_term_and_not_the_node()

@@ -201,7 +201,7 @@ internal sealed class PoolWorld : SimWorld
         if (RotVotesOneIn > 0 && offset > Places.SpmLease + Disk.SectorSize && Places.IsVote(offset) && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
         {
             Disk.Rot(offset);
-            Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000, "until it is repaired")), Disk.HealRot);
+            Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
         }
 
         if (Metadata.IsMetadata(offset))

@@ -1,4 +1,5 @@
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Simulation.Pool;
 
@@ -43,7 +44,14 @@ internal sealed class VolumeBook(PoolWorld world)
         Note($"acknowledged {volume[..8]} deleted");
     }
 
-    /// <summary>C1: every acknowledged operation is in what our reader chooses.</summary>
+    /// <summary>Its creation was refused for good: it must not take effect later.</summary>
+    public void RefuseCreation(string volume)
+    {
+        Of(volume).MustNeverBe = true;
+        Check(world.Metadata.Newest);
+    }
+
+    /// <summary>C1: every acknowledged operation is in what our reader chooses. C5: none that was refused.</summary>
     public void Check(VolumeGroup group)
     {
         foreach (var entry in entries.Values)
@@ -52,6 +60,10 @@ internal sealed class VolumeBook(PoolWorld world)
             if (entry.MustExist && (there?.SizeBytes ?? 0) < entry.Bytes)
             {
                 world.Fail($"C1 Acked: {entry.Volume} was acknowledged with {entry.Bytes} bytes, {group.Version} has {there?.SizeBytes ?? 0}");
+            }
+            else if (entry.MustNeverBe && there is not null && !VolumeTags.Parse(there.Tags, out _).Initializing)
+            {
+                world.Fail($"C5: the creation of {entry.Volume} was refused, {group.Version} has it");
             }
             else if (entry.MustBeGone && there is not null)
             {
@@ -76,6 +88,9 @@ internal sealed class VolumeBook(PoolWorld world)
         public bool MustExist { get; set; }
 
         public bool MustBeGone { get; set; }
+
+        /// <summary>Except unfinished, until somebody removes what is left of it.</summary>
+        public bool MustNeverBe { get; set; }
 
         public long Bytes { get; set; }
 

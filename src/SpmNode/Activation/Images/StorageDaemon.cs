@@ -34,7 +34,7 @@ sealed class StorageDaemon : IAsyncDisposable
     public static async Task<StorageDaemon> OpenAsync(
         ServedLayers layers, IReadOnlyList<ImageLayer> chain, Func<ImageLayer, bool> writable, TimeProvider clock, CancellationToken stop)
     {
-        var process = Start([.. chain.Reverse().SelectMany(layer => Nodes(layers, chain, layer, writable(layer))), "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp"]);
+        var process = Start([.. chain.Reverse().SelectMany(layer => Nodes(layers, chain, layer, writable(layer))), "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp", "--pidfile", PidFile(layers.Directory)]);
         var complaint = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
@@ -139,6 +139,25 @@ sealed class StorageDaemon : IAsyncDisposable
         await session.DisposeAsync();
         process.Dispose();
     }
+
+    /// <summary>One that outlived a program that was killed: it does not end when nobody talks to it any more.</summary>
+    public static void EndLeftover(string directory)
+    {
+        try
+        {
+            if (int.TryParse(File.ReadAllText(PidFile(directory)), out var pid) && File.ReadAllText($"/proc/{pid}/cmdline").Contains(directory, StringComparison.Ordinal))
+            {
+                using var daemon = Process.GetProcessById(pid);
+                daemon.Kill();
+            }
+        }
+        catch (Exception gone) when (gone is IOException or ArgumentException or InvalidOperationException)
+        {
+            // No daemon was started there, or it has ended.
+        }
+    }
+
+    static string PidFile(string directory) => Path.Combine(directory, "pid");
 
     static double Share(JsonElement job) =>
         job.GetProperty("total-progress").GetDouble() is > 0 and var total ? job.GetProperty("current-progress").GetDouble() / total : 0;

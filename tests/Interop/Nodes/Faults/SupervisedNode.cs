@@ -10,7 +10,7 @@ sealed class SupervisedNode(NodeCluster cluster, int hostId, WriteHold? hold = n
     const int SigStop = 19, SigCont = 18;
 
     /// <summary>Above what a hand-over takes, below the time in which a dead SPM is replaced: a frozen node must not stop a client.</summary>
-    static readonly TimeSpan ClientTimeout = TimeSpan.FromSeconds(3);
+    public TimeSpan ClientPatience { get; init; } = TimeSpan.FromSeconds(3);
 
     static readonly ConcurrentDictionary<string, NodeClient> clients = [];
 
@@ -34,7 +34,7 @@ sealed class SupervisedNode(NodeCluster cluster, int hostId, WriteHold? hold = n
     {
         try
         {
-            return File.ReadAllText(UrlFile) is { Length: > 0 } url ? clients.GetOrAdd(url, address => new NodeClient(address, ClientTimeout)) : null;
+            return File.ReadAllText(UrlFile) is { Length: > 0 } url ? clients.GetOrAdd(url, address => new NodeClient(address, ClientPatience)) : null;
         }
         catch (IOException)
         {
