@@ -17,6 +17,9 @@ internal sealed class SimIo(SimProcess process, bool isWrite, long offset, Memor
 
     public long IssuedTicks { get; set; }
 
+    /// <summary>What a checker wants to know about it later.</summary>
+    public object? About { get; set; }
+
     /// <summary>The storage takes this long for it, whatever it does with others; zero: as long as for any.</summary>
     public TimeSpan Held { get; set; }
 

@@ -110,10 +110,10 @@ sealed class VolumeCreation(
                 new FencedArea(term.Domain.Leases, term.Fence), SlotGeometry.LeaseOffsetBytes(slot), term.Domain.Geometry, term.Domain.Lockspace, wanted.Name);
             await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid).WriteAsync(slot, wanted.Uuid, wanted.Slot(term.Domain.Uuid, clock.GetUtcNow()));
             await term.Volumes.RefreshSlotAsync(slot);
-            if (origin is ImageOrigin.On { Parent.Slot: { Role: VolumeRole.Leaf } below } on)
+            if (origin is ImageOrigin.On { Parent.Slot.Role: VolumeRole.Leaf } on)
             {
                 // Before the child is one: whoever reads slots only, as oVirt does, never sees a leaf that has children.
-                await work.WriteSlotAsync(on.Parent, below with { Role = VolumeRole.Internal });
+                await work.WriteSlotAsync(on.Parent, below => below with { Role = VolumeRole.Internal });
             }
             await CommitTagsAsync(wanted, slot, operation);
             finished = true;

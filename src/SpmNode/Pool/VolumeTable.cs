@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OvirtSpm.Leases;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Volume;
@@ -14,6 +15,7 @@ sealed class VolumeTable
     readonly ConcurrentDictionary<int, SlotReading> slots;
     readonly HashSet<int> reserved = [];
     readonly Lock guard = new();
+    readonly SemaphoreSlim changing = new(1);
 
     VolumeTable(PoolDomain domain, PoolWorker worker, IEnumerable<KeyValuePair<int, SlotReading>> slots)
     {
@@ -68,16 +70,59 @@ sealed class VolumeTable
     }
 
     /// <summary>Reads one slot again after it was written.</summary>
-    public async Task RefreshSlotAsync(int slot) => slots[slot] = await new SlotStore(domain.Slots, domain.Uuid).ReadAsync(slot);
-
-    VolumeInfo Join(LogicalVolume lv)
+    public async Task RefreshSlotAsync(int slot)
     {
-        var facts = DomainView.Facts(lv);
-        var tags = VolumeTags.Parse(facts.Tags, out _);
-        var inSlot = tags.Slot is { } slot && slots.TryGetValue(slot, out var reading) ? reading.Slot?.Parent : null;
-        // Its parent has to be seen, too, or the chain would be called broken; during a merge the slot names another one than the tag.
-        var parents = new[] { tags.Parent, inSlot }.OfType<Guid>().Distinct().Select(parent => Group.Find(parent.ToString())).OfType<LogicalVolume>();
-        return VolumeCatalogue.Join(domain.Uuid, [facts, .. parents.Select(DomainView.Facts)], slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
+        await changing.WaitAsync();
+        try
+        {
+            await ReadSlotAsync(slot);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>Changes what is in a slot now: what another verb has written there since its volume was looked up stays.</summary>
+    /// <param name="area">The slots, behind the fence.</param>
+    public async Task ChangeSlotAsync(int slot, Guid volume, ILeaseArea area, Func<VolumeSlot, VolumeSlot> change)
+    {
+        await changing.WaitAsync();
+        try
+        {
+            await ReadSlotAsync(slot);
+            var now = slots[slot].Slot ?? throw Refusal.Conflict($"slot {slot} of volume {volume} cannot be believed any more; 'spm domain check --lun' tells why.");
+            await new SlotStore(area, domain.Uuid).WriteAsync(slot, volume, change(now));
+            await ReadSlotAsync(slot);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    async Task ReadSlotAsync(int slot) => slots[slot] = await new SlotStore(domain.Slots, domain.Uuid).ReadAsync(slot);
+
+    VolumeInfo Join(LogicalVolume lv) =>
+        VolumeCatalogue.Join(domain.Uuid, Lineage(lv).Select(DomainView.Facts), slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
             ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
+
+    /// <summary>The volume and all below it: without them its chain would be called broken. During a merge a slot names another parent than the tag.</summary>
+    List<LogicalVolume> Lineage(LogicalVolume lv)
+    {
+        var lineage = new List<LogicalVolume> { lv };
+        for (var at = 0; at < lineage.Count; at++)
+        {
+            var tags = VolumeTags.Parse(lineage[at].Tags, out _);
+            var inSlot = tags.Slot is { } slot && slots.TryGetValue(slot, out var reading) ? reading.Slot?.Parent : null;
+            foreach (var parent in new[] { tags.Parent, inSlot }.OfType<Guid>().Select(parent => Group.Find(parent.ToString())).OfType<LogicalVolume>())
+            {
+                if (!lineage.Contains(parent))
+                {
+                    lineage.Add(parent);
+                }
+            }
+        }
+        return lineage;
     }
 }

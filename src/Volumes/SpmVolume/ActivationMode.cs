@@ -7,7 +7,10 @@ public enum ActivationMode : byte
     ReadOnly = 1,
     ReadWrite = 2,
 
-    /// <summary>R13: the SPM of this host writes into the extents (a new volume's image, zeros); no guest uses the volume here.</summary>
+    /// <summary>
+    /// R13: the SPM of this host writes into the extents (a new volume's image, zeros); no guest uses the volume here. R10: or this host is
+    /// about to use it for writing and has not read the other maps yet.
+    /// </summary>
     Working = 3,
 }
 

@@ -11,7 +11,7 @@ namespace OvirtSpm.Volumes.SpmVolume;
 /// 16 u64 sequence number     24 u64 generation of the host id's lease when it was written
 /// 32 16B pool uuid           48 16B machine id  64 16B boot id
 /// 80 u16 host id   82 u16 part   84 u32 first slot   88 u32 slots covered   92..127 zero
-/// 128 two bits per slot, the first in the lowest bits: 0 inactive, 1 read-only, 2 read-write, 3 the SPM works on it; then zero
+/// 128 two bits per slot, the first in the lowest bits: 0 inactive, 1 read-only, 2 read-write, 3 the SPM works on it or a host is about to write it; then zero
 /// </code>
 /// 512-byte sectors: part 0 covers slots 0..1023, part 1 covers 1024..2047. 4096-byte sectors: part 0 covers 0..2047.
 /// Slots outside 1..1947 are always inactive. Values are immutable.

@@ -17,8 +17,8 @@ internal sealed class MetadataCheck
     private readonly MetadataImage[] images;
     private readonly Dictionary<MetadataImage, MetadataVersion> versionOf = [];
 
-    /// <summary>Epochs under which at least one header landed: their writers' next place is known to a successor (R4).</summary>
-    private readonly HashSet<ulong> committed = [];
+    /// <summary>Every version that landed in a copy: its other header decides nothing new.</summary>
+    private readonly HashSet<MetadataVersion> landedBefore = [];
     private string?[] owners = [];
 
     /// <summary>The newest that was in every copy: before that nobody is told of it (R5).</summary>
@@ -168,13 +168,13 @@ internal sealed class MetadataCheck
         {
             world.Fail($"Lineage: {version} follows {newest} inside one epoch");
         }
-        else if (version.Epoch > newest.Epoch && version.Seqno < newest.Seqno + (2 * (version.Epoch - newest.Epoch)))
+        else if (version.Epoch > newest.Epoch && !landedBefore.Contains(version) && version.Seqno < newest.Seqno + (2 * (version.Epoch - newest.Epoch)))
         {
             world.Fail($"Lineage, R3: {version} follows {newest}, so a late commit of epoch {newest.Epoch} could have the same seqno");
         }
 
         versionOf[image] = version;
-        committed.Add(version.Epoch);
+        landedBefore.Add(version);
     }
 
     private void Adopt(VolumeGroup group)

@@ -174,6 +174,7 @@ internal sealed class PoolWorld : SimWorld
 
     private void CheckMetadataWrite(PoolHost host, SimIo io)
     {
+        io.About = Metadata.Newest.Version;
         foreach (var other in Hosts)
         {
             foreach (var there in other.Path.WritesOut)
@@ -182,9 +183,10 @@ internal sealed class PoolWorld : SimWorld
                 {
                     Fail($"C4, R2: host {host.Id} issued a metadata write at {io.Offset} while another one is out");
                 }
-                else if (!Metadata.IsHeader(io.Offset) && there.Overlaps(io.Offset, io.Length))
+                else if (!Metadata.IsHeader(io.Offset) && there.Overlaps(io.Offset, io.Length) && (!LateWritesMayLand || Equals(there.About, io.About)))
                 {
-                    // It may land over the new text when that is the live one, and in the next epoch the same may happen to the other copy.
+                    // It may land over the new text when that is the live one. Where nothing ends it, only those that go on from the same
+                    // text keep out of each other's way: of one that stalled earlier nobody knows, and it harms one copy.
                     Fail($"R4: host {host.Id} issued a text at {io.Offset} where a text of host {other.Id} is still on its way");
                 }
             }
@@ -200,8 +202,10 @@ internal sealed class PoolWorld : SimWorld
         Note(host, offset, bytes.Span);
         if (RotVotesOneIn > 0 && offset > Places.SpmLease + Disk.SectorSize && Places.IsVote(offset) && Choice.Pick(RotVotesOneIn, "a vote rots as it lands") == 0)
         {
-            Disk.Rot(offset);
-            Scheduler.After(TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
+            // As it lands its writer notices; a moment later it does not, and whoever comes next must.
+            var after = TimeSpan.FromMicroseconds(Choice.Pick(2, "as it lands") * Choice.Pick(200 << Choice.Pick(14, "rots after"), "rots after"));
+            Scheduler.After(after, () => Disk.Rot(offset));
+            Scheduler.After(after + TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
         }
 
         if (Metadata.IsMetadata(offset))

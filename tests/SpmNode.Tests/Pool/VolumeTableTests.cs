@@ -35,4 +35,21 @@ public sealed class VolumeTableTests
             Assert.Equal(found, volumes.Find($"{child}"));
         }
     }
+
+    [Fact]
+    public async Task The_whole_chain_below_a_volume_is_looked_up_with_it()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var top = await term.CreateAsync();
+        for (var depth = 1; depth < 6; depth++)
+        {
+            var above = Guid.NewGuid();
+            await term.Creation.CreateAsync(TestTerm.Request(above, bytes: 0) with { Parent = $"{top}" });
+            top = above;
+            var found = term.Term.Volumes.Find(top)!;
+            Assert.True(found.IsUsable, string.Join("; ", found.Problems));
+            Assert.Equal(depth + 1, term.Work.Chain(found).Count);
+            Assert.Equal(term.Term.Volumes.View().Find($"{top}"), found);
+        }
+    }
 }

@@ -26,7 +26,7 @@ sealed class ImageLabels(ImageWork work)
         // Whoever has it active for writing now would go on writing what others then read as fixed.
         await using var hold = await work.HoldAsync([volume]);
         volume = ImageWork.Usable(work.Find(volume.Name), "does not become a template");
-        volume = await work.WriteSlotAsync(volume, volume.Slot! with { Role = VolumeRole.Shared });
+        volume = await work.WriteSlotAsync(volume, now => now with { Role = VolumeRole.Shared });
         work.Fenced(volume.Name);
         return volume;
     }
@@ -34,9 +34,9 @@ sealed class ImageLabels(ImageWork work)
     /// <summary>A child is gone: a parent that has none any more is a leaf again. That it has none is what counts; this is for readers of slots.</summary>
     public async Task ChildLeftAsync(Guid parent)
     {
-        if (parent != Guid.Empty && work.Find(parent) is { Slot: { Role: VolumeRole.Internal } slot } left && work.ChildrenOf(left).Count == 0 && work.MayWrite())
+        if (parent != Guid.Empty && work.Find(parent) is { Slot.Role: VolumeRole.Internal } left && work.ChildrenOf(left).Count == 0 && work.MayWrite())
         {
-            await work.WriteSlotAsync(left, slot with { Role = VolumeRole.Leaf });
+            await work.WriteSlotAsync(left, slot => slot with { Role = VolumeRole.Leaf });
         }
     }
 
@@ -44,7 +44,7 @@ sealed class ImageLabels(ImageWork work)
     {
         WantedVolume.RefuseBadAlias(alias, volume.Slot ?? throw Refusal.Conflict($"volume {volume.Name} has no slot that can be believed; 'spm domain check --lun' tells why."));
         using var locked = work.Locks.Take([volume.Uuid]);
-        volume = await work.WriteSlotAsync(volume, volume.Slot with { Description = DiskAlias.Describe(alias) });
+        volume = await work.WriteSlotAsync(volume, slot => slot with { Description = DiskAlias.Describe(alias) });
         work.Fenced(volume.Name);
         return volume;
     }

@@ -64,15 +64,15 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
             if (top.Slot!.Legality == VolumeLegality.Legal)
             {
                 below = await BringDownAsync(top, below, child, progress, stop);
-                top = await work.WriteSlotAsync(top, top.Slot with { Legality = VolumeLegality.Illegal });
+                top = await work.WriteSlotAsync(top, slot => slot with { Legality = VolumeLegality.Illegal });
             }
             if (below.Slot!.Legality != VolumeLegality.Legal)
             {
-                below = await work.WriteSlotAsync(below, (below.Slot with
+                below = await work.WriteSlotAsync(below, slot => (slot with
                 {
                     Legality = VolumeLegality.Legal,
                     Role = child is null ? VolumeRole.Leaf : VolumeRole.Internal,
-                    CapacityBytes = Math.Max(below.Slot.CapacityBytes, top.Slot!.CapacityBytes),
+                    CapacityBytes = Math.Max(slot.CapacityBytes, top.Slot!.CapacityBytes),
                 }).WithNextGeneration());
             }
             work.Fenced(top.Name);
@@ -87,14 +87,14 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         below = await MakeRoomAsync(top, below, stop);
         if (below.Slot!.Legality == VolumeLegality.Legal)
         {
-            below = await work.WriteSlotAsync(below, below.Slot with { Legality = VolumeLegality.Illegal });
+            below = await work.WriteSlotAsync(below, slot => slot with { Legality = VolumeLegality.Illegal });
         }
         await tool.CommitAsync([.. work.Chain(top).Select(work.Layer)], work.MayWrite, progress, stop);
         if (child is not null)
         {
             child = work.Find(child.Name);
             await tool.NameParentAsync(work.Layer(child), work.Layer(below), work.MayWrite, stop);
-            child = await work.WriteSlotAsync(child, child.Slot! with { Parent = below.Uuid });
+            child = await work.WriteSlotAsync(child, slot => slot with { Parent = below.Uuid });
             await RetagAsync(child, below.Uuid);
         }
         return below;

@@ -49,7 +49,7 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
         if (volume.Slot!.CapacityBytes < operation.ToBytes)
         {
             await tool.ResizeAsync(work.Layer(volume), operation.ToBytes, work.MayWrite, stop);
-            volume = await work.WriteSlotAsync(volume, volume.Slot with { CapacityBytes = operation.ToBytes });
+            volume = await work.WriteSlotAsync(volume, slot => slot with { CapacityBytes = operation.ToBytes });
             work.Fenced(volume.Name);
         }
         work.End(operation, OperationOutcome.Done);

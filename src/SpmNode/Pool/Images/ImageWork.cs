@@ -78,12 +78,10 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
 
     public IReadOnlyList<VolumeInfo> ChildrenOf(VolumeInfo volume) => ImageChain.ChildrenOf(volume.Uuid, View().Volumes);
 
-    public async Task<VolumeInfo> WriteSlotAsync(VolumeInfo volume, VolumeSlot slot)
+    public async Task<VolumeInfo> WriteSlotAsync(VolumeInfo volume, Func<VolumeSlot, VolumeSlot> change)
     {
         Fenced(volume.Name);
-        var number = volume.Tags.Slot!.Value;
-        await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid).WriteAsync(number, volume.Uuid, slot);
-        await term.Volumes.RefreshSlotAsync(number);
+        await term.Volumes.ChangeSlotAsync(volume.Tags.Slot!.Value, volume.Uuid, new FencedArea(term.Domain.Slots, term.Fence), change);
         return Find(volume.Name);
     }
 
