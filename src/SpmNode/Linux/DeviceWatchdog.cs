@@ -18,6 +18,7 @@ public sealed class DeviceWatchdog : IWatchdog, IDisposable
     readonly Lock gate = new();
     readonly AutoResetEvent changed = new(initialState: false);
     TimeSpan timeout;
+    bool hasPretimeout;
     TimeSpan? fedUntil;
     bool disposed;
 
@@ -53,6 +54,7 @@ public sealed class DeviceWatchdog : IWatchdog, IDisposable
                 try
                 {
                     var (options, identity) = file.Support();
+                    hasPretimeout = (options & Libc.WDIOF_PRETIMEOUT) != 0;
                     problem = (options & Needed) != Needed
                         ? $"{file.Path} ({identity}) cannot do what is needed: set its timeout, be fed, be closed without a reset (its options are 0x{options:x})"
                         : Fit(timing, identity);
@@ -86,6 +88,7 @@ public sealed class DeviceWatchdog : IWatchdog, IDisposable
                     {
                         return $"{file.Path} takes {taken.TotalSeconds:0} s now, {timeout.TotalSeconds:0} s at start";
                     }
+                    SetPretimeout();
                 }
                 fedUntil = expiresAt;
                 FeedIfInTime();
@@ -144,6 +147,24 @@ public sealed class DeviceWatchdog : IWatchdog, IDisposable
                 + $"after its last renewal, others take over after {timing.HostDead.TotalSeconds:0} s. Use another device, or a pool with a larger --watchdog-timeout.\n{timing.Explain()}";
         }
         return null;
+    }
+
+    /// <summary>Whoever is reset wants to know why. Within the timeout, so it changes nothing of when the machine is gone at the latest.</summary>
+    void SetPretimeout()
+    {
+        if (!hasPretimeout)
+        {
+            return;
+        }
+        try
+        {
+            file.SetPretimeout(TimeSpan.FromSeconds(Math.Max(1, Math.Floor(timeout.TotalSeconds / 4))));
+        }
+        catch (IOException failed)
+        {
+            hasPretimeout = false;
+            log($"the watchdog fires without saying so before: {failed.Message}");
+        }
     }
 
     /// <summary>The deadline first, then the device: what is fed at the deadline fires a timeout after it, no later.</summary>

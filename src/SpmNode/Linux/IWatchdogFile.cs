@@ -15,6 +15,9 @@ public interface IWatchdogFile
     /// <returns>What it took: drivers round.</returns>
     TimeSpan SetTimeout(TimeSpan timeout);
 
+    /// <summary>So long before it fires the kernel says so, as its governor is set: in the log, or with a panic and its dump.</summary>
+    void SetPretimeout(TimeSpan before);
+
     void KeepAlive();
 
     /// <summary>Stops it.</summary>

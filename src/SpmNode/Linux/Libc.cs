@@ -33,6 +33,8 @@ internal static unsafe partial class Libc
     public const nuint WDIOC_KEEPALIVE = 0x80045705;
     public const nuint WDIOC_SETTIMEOUT = 0xC0045706;
     public const nuint WDIOC_GETTIMEOUT = 0x80045707;
+    public const nuint WDIOC_SETPRETIMEOUT = 0xC0045708;
+    public const uint WDIOF_PRETIMEOUT = 0x200;
     public const uint WDIOF_SETTIMEOUT = 0x80;
     public const uint WDIOF_MAGICCLOSE = 0x100;
     public const uint WDIOF_KEEPALIVEPING = 0x8000;

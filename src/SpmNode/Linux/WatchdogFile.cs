@@ -39,6 +39,12 @@ public sealed unsafe class WatchdogFile(string path) : IWatchdogFile
         return TimeSpan.FromSeconds(Math.Max(seconds, has));
     }
 
+    public void SetPretimeout(TimeSpan before)
+    {
+        var seconds = (int)before.TotalSeconds;
+        Call(Libc.WDIOC_SETPRETIMEOUT, "WDIOC_SETPRETIMEOUT", &seconds);
+    }
+
     public void KeepAlive()
     {
         var ignored = 0;

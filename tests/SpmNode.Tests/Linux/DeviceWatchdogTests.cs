@@ -35,6 +35,20 @@ public sealed class DeviceWatchdogTests : IDisposable
         Assert.Equal(["open", "magic close"], file.Calls);
     }
 
+    /// A device that can says so before it fires; one that then cannot is used all the same.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_comes_before_the_reset_is_announced_by_a_device_that_can(bool refuses)
+    {
+        (file.Options, file.RefusesPretimeout) = (0x8380, refuses);
+        Assert.Null(watchdog.Prepare(Timing));
+        file.Clear();
+        Assert.Null(watchdog.Feed(TimeSpan.FromSeconds(8)));
+        Assert.Equal(["open", "set 3", "pre 1", "fed"], file.Calls.Take(4));
+        Assert.Equal(refuses, log.Exists(line => line.Contains("without saying so", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Fed_again_and_again_while_the_deadline_holds_and_not_once_after_it()
     {
@@ -170,6 +184,17 @@ public sealed class DeviceWatchdogTests : IDisposable
         public (uint Options, string Identity) Support() => (Options, "Fake");
 
         public bool RefusesTimeout { get; set; }
+
+        public bool RefusesPretimeout { get; set; }
+
+        public void SetPretimeout(TimeSpan before)
+        {
+            Note($"pre {before.TotalSeconds:0}");
+            if (RefusesPretimeout)
+            {
+                throw new IOException("no governor");
+            }
+        }
 
         public TimeSpan SetTimeout(TimeSpan timeout)
         {
