@@ -42,6 +42,12 @@ sealed class HostNode(
 
     public HostHealth? Health { get; init; }
 
+    /// <summary>R26.</summary>
+    public SleepGate Sleep { get; } = new();
+
+    /// <summary>Who closes it; null when nobody does.</summary>
+    public SleepWatch? SleepWatch { get; set; }
+
     public void Log(string line) => log(line);
 
     public long Timestamp => clock.GetTimestamp();
@@ -193,6 +199,7 @@ sealed class HostNode(
         role = new SpmRole(domain, membership, clock, counters, log, succession, Health)
         {
             Recover = (term, ended) => VerbsOf(term).RecoverAsync(ended),
+            Sleep = Sleep,
         };
         using var serving = new CancellationTokenSource();
         var clearing = ClearLeftBehindAsync(serving.Token);

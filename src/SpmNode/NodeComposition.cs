@@ -130,6 +130,7 @@ static class NodeComposition
         };
         var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
         node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
+        node.SleepWatch = Sleep(options, domain, node.Sleep, log);
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect);
         return node;
@@ -143,6 +144,17 @@ static class NodeComposition
         "wdmd" => (WatchdogKind.Wdmd, new WdmdWatchdog(WdmdWatchdog.DefaultSocket, $"spm {domain.Uuid} {options.HostId}", BootClock, log)),
         var path => (WatchdogKind.Device, new DeviceWatchdog(new WatchdogFile(path), BootClock, log)),
     };
+
+    /// <summary>R26: not said where nobody chose it and systemd does not run, as in most containers: nobody puts these to sleep one by one.</summary>
+    static SleepWatch? Sleep(NodeOptions options, PoolDomain domain, SleepGate gate, Action<string> log)
+    {
+        var mayExpect = options.Sleep is not null || Directory.Exists("/run/systemd/system");
+        if (options.Sleep == "none" || !mayExpect && !File.Exists(LogindSleep.DefaultSocket))
+        {
+            return null;
+        }
+        return new SleepWatch(new LogindSleep(LogindSleep.Address, $"spm {domain.Uuid} {options.HostId}"), gate, BootClock, log, mayExpect);
+    }
 
     static NodeReadings Read(HostNode node)
     {

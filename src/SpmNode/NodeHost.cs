@@ -32,12 +32,17 @@ static class NodeHost
         _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
         _ = NodeComposition.WarmUpTakeoverAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
+        using var ended = new CancellationTokenSource();
+        var sleep = node.SleepWatch?.RunAsync(ended.Token) ?? Task.CompletedTask;
         try
         {
             await node.RunAsync(() => { }, ending.Token);
         }
         finally
         {
+            // R26: until here, a node that ends hands over, too.
+            ended.Cancel();
+            await sleep;
             // The role and the host id are given back first; whoever still asks is then told where to go.
             await app.StopAsync(CancellationToken.None);
             File.Delete(Path.Combine(options.State, "url"));

@@ -31,6 +31,9 @@ sealed class NodeOptions
     /// <summary>R21: <c>none</c> (unsafe), <c>wdmd</c>, or the path of a watchdog device such as <c>/dev/watchdog</c>.</summary>
     public string Watchdog { get; set; } = "none";
 
+    /// <summary>R26: <c>logind</c> or <c>none</c>; when not given, logind wherever it may be.</summary>
+    public string? Sleep { get; set; }
+
     /// <summary>R19: when given, the io timeout that the pool must have.</summary>
     public int? IoTimeoutSeconds { get; set; }
 

@@ -135,6 +135,10 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         {
             warnings.Add($"{stale} stale metadata write(s) of a former SPM were found on the LUN and replaced from memory; a host hangs or its storage delays writes");
         }
+        if (node.SleepWatch?.Problem is { } sleepless)
+        {
+            warnings.Add(sleepless);
+        }
         if (node.SpmRole?.LastProblem is { } problem)
         {
             warnings.Add(problem);

@@ -17,9 +17,10 @@ static class NodeSettings
     static readonly Option<string?> state = new("--state") { Description = "directory for what must survive the process" };
     static readonly Option<int?> sectorSize = new("--sector-size") { Description = "for a file: 512 or 4096" };
     static readonly Option<string?> watchdog = new("--watchdog") { Description = "none (unsafe), wdmd, or a device such as /dev/watchdog" };
+    static readonly Option<string?> sleep = new("--sleep") { Description = "logind (hand over before this machine sleeps) or none" };
     static readonly Option<double?> holdLimit = new("--hold-limit") { Description = "seconds a write behind the end of its volume waits for space" };
 
-    public static IReadOnlyList<Option> Options => [lun, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, holdLimit];
+    public static IReadOnlyList<Option> Options => [lun, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, sleep, holdLimit];
 
     public static NodeOptions Read(ParseResult parsed, string? file)
     {
@@ -52,6 +53,7 @@ static class NodeSettings
             [nameof(NodeOptions.State)] = parsed.GetValue(state),
             [nameof(NodeOptions.SectorSize)] = parsed.GetValue(sectorSize)?.ToString(),
             [nameof(NodeOptions.Watchdog)] = parsed.GetValue(watchdog),
+            [nameof(NodeOptions.Sleep)] = parsed.GetValue(sleep),
             [nameof(NodeOptions.HoldLimitSeconds)] = parsed.GetValue(holdLimit)?.ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
         return given.Where(pair => pair.Value is not null).ToDictionary();
@@ -74,6 +76,10 @@ static class NodeSettings
         if (options.Watchdog is not ("none" or "wdmd") && !Path.IsPathFullyQualified(options.Watchdog))
         {
             throw Refusal.Invalid($"'{options.Watchdog}' is no watchdog: give --watchdog none, wdmd, or the full path of a device such as /dev/watchdog.");
+        }
+        if (options.Sleep is not (null or "logind" or "none"))
+        {
+            throw Refusal.Invalid($"'{options.Sleep}' does not tell of sleep: give --sleep logind or none.");
         }
         if (!System.Net.IPEndPoint.TryParse(options.Listen, out var endpoint))
         {

@@ -43,6 +43,14 @@ internal static unsafe partial class Libc
     public const int SIGEV_SIGNAL = 0;
     public const int SIGKILL = 9;
 
+    public const int SOL_SOCKET = 1;
+    public const int SCM_RIGHTS = 1;
+    public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_CMSG_CLOEXEC = 0x40000000;
+
+    /// <summary>Where the data of a control message begins.</summary>
+    public const int CMSG_DATA = 16;
+
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_TYPE = 1;
@@ -95,6 +103,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int timer_delete(nint timer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint recvmsg(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport("libc")]
+    public static partial uint geteuid();
 
     [LibraryImport("libc")]
     [SuppressGCTransition]

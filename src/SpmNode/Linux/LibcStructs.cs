@@ -24,6 +24,28 @@ internal unsafe struct IoVector
     public nuint Length;
 }
 
+/// <summary><c>struct msghdr</c> of a 64-bit system.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MessageHeader
+{
+    public byte* Name;
+    public uint NameLength;
+    public IoVector* Vectors;
+    public nuint VectorCount;
+    public byte* Control;
+    public nuint ControlLength;
+    public int Flags;
+}
+
+/// <summary><c>struct cmsghdr</c> of a 64-bit system.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ControlHeader
+{
+    public nuint Length;
+    public int Level;
+    public int Type;
+}
+
 /// <summary><c>struct timespec</c> of a 64-bit system.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct TimeSpec

@@ -47,6 +47,7 @@ sealed partial class SpmRole
             var unfit = Role != RoleName.Following ? $"it is {Role.ToString().ToLowerInvariant()}"
                 : !membership.IsValid ? "it does not hold its host id"
                 : membership.Wishes.Maintenance ? "it is in maintenance"
+                : Sleep.IsClosed ? "its machine goes to sleep"
                 : membership.Strangers() is [var stranger, ..] ? $"host id {stranger} has no record of ours"
                 : health?.Illness;
             if (unfit is not null)
@@ -115,7 +116,7 @@ sealed partial class SpmRole
             followed = (seen.OwnerId, seen.LeaseVersion, Now);
         }
         var wishes = membership.Wishes;
-        if (succession is null || wishes.Preference == 0 || wishes.Maintenance || seen.IsFree || !seen.IsReadable || health?.Illness is not null
+        if (succession is null || wishes.Preference == 0 || wishes.Maintenance || Sleep.IsClosed || seen.IsFree || !seen.IsReadable || health?.Illness is not null
             || Now - followed.Since < RestInterval || Now - askedAt < AskInterval
             || membership.Keeper?.Hosts.Find(seen.OwnerId) is not { State: HostState.Live }
             || membership.RecordOf(seen.OwnerId, seen.Generation) is not { Url.Length: > 0 } owner || owner.Preference >= wishes.Preference)

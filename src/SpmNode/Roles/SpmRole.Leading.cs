@@ -8,6 +8,9 @@ namespace OvirtSpm.Node.Roles;
 /// <summary>One term: the pool taken over, served, and given back.</summary>
 sealed partial class SpmRole
 {
+    /// <summary>R26: half of what there is before the machine sleeps. Whoever is not ready then finds the lease released.</summary>
+    static readonly TimeSpan SleepPatience = SleepWatch.TermLimit / 2;
+
     HandOverOrder? order;
 
     /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
@@ -59,7 +62,7 @@ sealed partial class SpmRole
             var released = !lost.IsCompleted && await ReleaseAsync(lease);
             if (leaving is not null)
             {
-                await DepartAsync(leaving, version, released, ends: stop.IsCancellationRequested);
+                await DepartAsync(leaving, version, released, ends: stop.IsCancellationRequested || Sleep.IsClosed);
             }
         }
     }
@@ -88,9 +91,10 @@ sealed partial class SpmRole
         {
             while (leaving is null && !writing.IsCompleted && !lost.IsCompleted && begun.Fence.MayWrite())
             {
-                if (stop.IsCancellationRequested)
+                if (stop.IsCancellationRequested || Sleep.IsClosed)
                 {
-                    leaving = await PrepareAsync(new HandOverOrder(null, "this node ends"), begun, writing, lost) ?? new Departure(null, null);
+                    var why = stop.IsCancellationRequested ? "this node ends" : "this machine goes to sleep";
+                    leaving = await PrepareAsync(new HandOverOrder(null, why), begun, writing, lost) ?? new Departure(null, null);
                     break;
                 }
                 if ((Interlocked.Exchange(ref order, null) ?? reasons.Next(Now, leader, epoch, membership.Wishes, health?.Illness)) is { } wanted)
@@ -146,8 +150,14 @@ sealed partial class SpmRole
     async Task<Departure?> PrepareAsync(HandOverOrder wanted, SpmTerm begun, Task writing, Task lost)
     {
         var preparing = PrepareAsync(wanted, begun.Fence.Epoch);
+        TimeSpan? sleepsSince = null;
         while (!preparing.IsCompleted && !writing.IsCompleted && !lost.IsCompleted && begun.Fence.MayWrite())
         {
+            if (Sleep.IsClosed && Now - (sleepsSince ??= Now) > SleepPatience)
+            {
+                wanted.End(new HandOverEnd.Stayed("this machine goes to sleep"));
+                return null;
+            }
             await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(pace.Watch, clock, CancellationToken.None));
         }
         if (preparing.IsCompleted)

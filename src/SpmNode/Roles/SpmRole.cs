@@ -38,6 +38,9 @@ sealed partial class SpmRole(
 
     public string? LastProblem { get; private set; }
 
+    /// <summary>R26: closed while this machine goes to sleep, and until it is awake.</summary>
+    public SleepGate Sleep { get; init; } = new();
+
     TimeSpan Now => clock.GetElapsedTime(0);
 
     /// <param name="stop">Hand over and return.</param>
@@ -51,7 +54,7 @@ sealed partial class SpmRole(
             Role = RoleName.Following;
             var seen = await LookAsync(lease);
             await RefreshRecordsAsync(seen);
-            if (!ShouldCampaign(seen))
+            if (!ShouldCampaign(seen) || !Sleep.TryEnter())
             {
                 if (seen is { IsReadable: true, IsFree: false } && seen.OwnerId == membership.Identity.HostId && seen.Generation == membership.Generation)
                 {
@@ -61,39 +64,53 @@ sealed partial class SpmRole(
                 await PauseAsync(pace.Look, lost, stop);
                 continue;
             }
-            Role = RoleName.Campaigning;
-            AcquireOutcome taken;
+            var failed = false;
             try
             {
-                taken = await lease.AcquireAsync(new AcquireOptions(MinimumVersion: minimumVersion), stop);
+                (minimumVersion, failed) = await CampaignAsync(lease, minimumVersion, lost, stop);
             }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            finally
             {
-                // Stopped in mid-campaign. Thrown further, it would keep the host id from being given back, and everybody waits for it.
-                await ReleaseAsync(lease);
-                break;
+                Sleep.Leave();
             }
-            switch (taken)
+            if (failed)
             {
-                case AcquireOutcome.Acquired acquired:
-                    couldSince = null;
-                    await LookAsync(lease);
-                    (minimumVersion, var failed) = await LeadAsync(acquired.LeaseVersion, lease, lost, stop);
-                    if (failed)
-                    {
-                        // Given back already: whoever can serve does so meanwhile, and this host does not win every race for nothing.
-                        await Task.WhenAny(lost, Pause.ForAsync(domain.Timing.IoTimeout, clock, stop));
-                    }
-                    break;
-                case AcquireOutcome.OwnedByLiveHost or AcquireOutcome.OwnerMayLive:
-                    break;
-                case var other:
-                    Note($"the SPM lease was not taken: {other}");
-                    break;
+                // Given back already: whoever can serve does so meanwhile, and this host does not win every race for nothing.
+                await Task.WhenAny(lost, Pause.ForAsync(domain.Timing.IoTimeout, clock, stop));
             }
             await PauseAsync(pace.Look, lost, stop);
         }
         Role = RoleName.Joining;
+    }
+
+    /// <returns>As <see cref="LeadAsync"/>.</returns>
+    async Task<(ulong MinimumVersion, bool Failed)> CampaignAsync(ResourceLease lease, ulong minimumVersion, Task<LeaseLost> lost, CancellationToken stop)
+    {
+        Role = RoleName.Campaigning;
+        AcquireOutcome taken;
+        try
+        {
+            taken = await lease.AcquireAsync(new AcquireOptions(MinimumVersion: minimumVersion), stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped in mid-campaign. Thrown further, it would keep the host id from being given back, and everybody waits for it.
+            await ReleaseAsync(lease);
+            return (minimumVersion, false);
+        }
+        switch (taken)
+        {
+            case AcquireOutcome.Acquired acquired:
+                couldSince = null;
+                await LookAsync(lease);
+                return await LeadAsync(acquired.LeaseVersion, lease, lost, stop);
+            case AcquireOutcome.OwnedByLiveHost or AcquireOutcome.OwnerMayLive:
+                break;
+            case var other:
+                Note($"the SPM lease was not taken: {other}");
+                break;
+        }
+        return (minimumVersion, false);
     }
 
     async Task<LeaderView> LookAsync(ResourceLease lease)

@@ -15,6 +15,7 @@ namespace OvirtSpm.Simulation.Pool;
 internal sealed class PoolWorld : SimWorld
 {
     private readonly FormatLun outside;
+    private readonly JournalCheck journal;
     private int textBy;
     private ulong versions;
 
@@ -38,6 +39,7 @@ internal sealed class PoolWorld : SimWorld
         var read = MetadataReader.ReadAsync([outside.Metadata]).AsTask().GetAwaiter().GetResult();
         Metadata = new MetadataCheck(this, read.Copies.Select(copy => new DiskArea(copy.AreaOffsetBytes, copy.AreaSizeBytes))) { Changed = OnChanged };
         Places = new PoolPlaces(Domain, Metadata);
+        journal = new JournalCheck(JournalPlace.Of(Domain));
         Disk.Landed = OnLanded;
         Disk.Performed = OnRead;
         Hosts = [.. Enumerable.Range(1, options.Hosts).Select(id => new PoolHost(this, id))];
@@ -206,6 +208,11 @@ internal sealed class PoolWorld : SimWorld
             var after = TimeSpan.FromMicroseconds(Choice.Pick(2, "as it lands") * Choice.Pick(200 << Choice.Pick(14, "rots after"), "rots after"));
             Scheduler.After(after, () => Disk.Rot(offset));
             Scheduler.After(after + TimeSpan.FromMilliseconds(1 + Choice.Pick(2000 * Options.IoTimeoutSeconds, "until it is repaired")), Disk.HealRot);
+        }
+
+        if (journal.Landed(offset, bytes.Span) is { } broken)
+        {
+            Fail($"{broken} (host {host})");
         }
 
         if (Metadata.IsMetadata(offset))

@@ -14,6 +14,7 @@ public class LibcAbiTests
         #include <errno.h>
         #include <signal.h>
         #include <sys/uio.h>
+        #include <sys/socket.h>
         #include <sys/stat.h>
         #include <linux/fs.h>
         #include <linux/watchdog.h>
@@ -23,6 +24,12 @@ public class LibcAbiTests
             SAY("flock.whence", offsetof(struct flock, l_whence)); SAY("flock.start", offsetof(struct flock, l_start));
             SAY("flock.length", offsetof(struct flock, l_len)); SAY("flock.pid", offsetof(struct flock, l_pid));
             SAY("iovec.size", sizeof(struct iovec)); SAY("iovec.length", offsetof(struct iovec, iov_len));
+            SAY("msghdr.size", sizeof(struct msghdr)); SAY("msghdr.vectors", offsetof(struct msghdr, msg_iov));
+            SAY("msghdr.count", offsetof(struct msghdr, msg_iovlen)); SAY("msghdr.control", offsetof(struct msghdr, msg_control));
+            SAY("msghdr.controllen", offsetof(struct msghdr, msg_controllen)); SAY("cmsghdr.size", sizeof(struct cmsghdr));
+            SAY("cmsghdr.level", offsetof(struct cmsghdr, cmsg_level)); SAY("cmsghdr.type", offsetof(struct cmsghdr, cmsg_type));
+            SAY("CMSG_DATA", CMSG_LEN(0)); SAY("SOL_SOCKET", SOL_SOCKET); SAY("SCM_RIGHTS", SCM_RIGHTS);
+            SAY("MSG_DONTWAIT", MSG_DONTWAIT); SAY("MSG_CMSG_CLOEXEC", MSG_CMSG_CLOEXEC);
             SAY("timespec.size", sizeof(struct timespec)); SAY("timespec.nanoseconds", offsetof(struct timespec, tv_nsec));
             SAY("itimerspec.size", sizeof(struct itimerspec)); SAY("itimerspec.value", offsetof(struct itimerspec, it_value));
             SAY("sigevent.size", sizeof(struct sigevent)); SAY("sigevent.signal", offsetof(struct sigevent, sigev_signo));
@@ -68,6 +75,12 @@ public class LibcAbiTests
             ["flock.pid"] = At<FileLock>(nameof(FileLock.Pid)),
             ["iovec.size"] = (ulong)Marshal.SizeOf<IoVector>(),
             ["iovec.length"] = At<IoVector>(nameof(IoVector.Length)),
+            ["msghdr.size"] = (ulong)Marshal.SizeOf<MessageHeader>(), ["msghdr.vectors"] = At<MessageHeader>(nameof(MessageHeader.Vectors)),
+            ["msghdr.count"] = At<MessageHeader>(nameof(MessageHeader.VectorCount)), ["msghdr.control"] = At<MessageHeader>(nameof(MessageHeader.Control)),
+            ["msghdr.controllen"] = At<MessageHeader>(nameof(MessageHeader.ControlLength)), ["cmsghdr.size"] = (ulong)Marshal.SizeOf<ControlHeader>(),
+            ["cmsghdr.level"] = At<ControlHeader>(nameof(ControlHeader.Level)), ["cmsghdr.type"] = At<ControlHeader>(nameof(ControlHeader.Type)),
+            ["CMSG_DATA"] = Libc.CMSG_DATA, ["SOL_SOCKET"] = Libc.SOL_SOCKET, ["SCM_RIGHTS"] = Libc.SCM_RIGHTS,
+            ["MSG_DONTWAIT"] = Libc.MSG_DONTWAIT, ["MSG_CMSG_CLOEXEC"] = Libc.MSG_CMSG_CLOEXEC,
             ["timespec.size"] = (ulong)Marshal.SizeOf<TimeSpec>(),
             ["timespec.nanoseconds"] = At<TimeSpec>(nameof(TimeSpec.Nanoseconds)),
             ["itimerspec.size"] = (ulong)Marshal.SizeOf<TimerSetting>(),

@@ -13,6 +13,7 @@ public sealed class NodeSettingsTests
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit 111")]
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit -1")]
     [InlineData("--watchdog", "--lun /l --host-id 1 --watchdog watchdog0")]
+    [InlineData("--sleep", "--lun /l --host-id 1 --sleep well")]
     [InlineData("ADDRESS:PORT", "--lun /l --host-id 1 --listen nowhere")]
     [InlineData("--insecure-listen", "--lun /l --host-id 1 --listen 192.0.2.1:7400")]
     [InlineData("--advertise", "--lun /l --host-id 1 --listen 0.0.0.0:7400 --insecure-listen true")]

@@ -72,7 +72,7 @@ sealed class VolumeWalk(NodeCluster cluster, IReadOnlyList<SupervisedNode> nodes
     }
 
     IEnumerable<WalkVolume> Mergeable() => volumes.Where(top =>
-        top.Parent is not null && volumes.Count(other => other.Parent == top) < 2 && volumes.Count(other => other.Parent == top.Parent) == 1);
+        top.Parent is { } below && (below.IsCow || top.SizeBytes == below.SizeBytes) && volumes.Count(other => other.Parent == top) < 2 && volumes.Count(other => other.Parent == top.Parent) == 1);
 
     async Task<bool> CreateAsync(bool isCow)
     {
