@@ -65,7 +65,7 @@ public sealed class NodeGuestTests
         var other = nodes.Single(one => one != leader);
         var volume = await NodeCluster.CreateVolumeAsync(leader);
         var active = await other.Client.ActivateAsync($"{volume}", readOnly: false);
-        Assert.Equal(active, await other.Client.ActivateAsync($"{volume}", readOnly: false));
+        Assert.Equivalent(active, await other.Client.ActivateAsync($"{volume}", readOnly: false), strict: true);
 
         await RefusedAsync(RefusalCode.Conflict, "active for writing on 'host" + other.HostId, () => leader.Client.ActivateAsync($"{volume}", readOnly: false));
         await RefusedAsync(RefusalCode.Conflict, "active on 'host" + other.HostId, () => leader.Client.DeleteVolumeAsync($"{volume}"));
