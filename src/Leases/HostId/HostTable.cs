@@ -20,6 +20,9 @@ public sealed class HostTable
 
     /// <summary>The last look, for ids that are not in use: all of them share it.</summary>
     private volatile LastLook? last;
+
+    /// <summary>The last look that went furthest, for those behind the end of the others.</summary>
+    private volatile LastLook? whole;
     private readonly LeaseGeometry geometry;
     private readonly LeaseName lockspace;
     private readonly int self;
@@ -56,7 +59,7 @@ public sealed class HostTable
             return null;
         }
 
-        if (!IsUsed(seen) && last is { } look && hostId <= look.UpTo)
+        if (!IsUsed(seen) && (hostId <= last?.UpTo ? last : whole) is { } look && hostId <= look.UpTo)
         {
             seen = seen with { LastLook = look.AskedAt };
         }
@@ -93,6 +96,7 @@ public sealed class HostTable
         }
 
         last = new LastLook(askedAt, Math.Min(geometry.MaxHosts, area.Length / (int)geometry.HostIdOffset(2)));
+        whole = last.UpTo >= (whole?.UpTo ?? 0) ? last : whole;
     }
 
     private sealed record LastLook(TimeSpan AskedAt, int UpTo);

@@ -17,7 +17,11 @@ public sealed record VolumeReply(
     int? Slot,
     string State,
     IReadOnlyList<string> ActiveOn,
-    IReadOnlyList<string> Problems);
+    IReadOnlyList<string> Problems)
+{
+    /// <summary>The answer to a merge that was done before: nothing is left of this volume, and its parent has it all.</summary>
+    public static VolumeReply Merged(string volume) => new(volume, "", null, "", null, "cow", "sparse", 0, 0, 0, null, "merged", [], []);
+}
 
 /// <summary>Ask for a volume. The caller chooses the uuid, so that asking twice makes one volume.</summary>
 /// <param name="VirtualSizeBytes">What the guest will see; 1 byte to 8192 GiB, rounded up to 4 KiB.</param>

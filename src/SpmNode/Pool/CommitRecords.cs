@@ -12,6 +12,9 @@ static class CommitRecords
     /// <summary>A record has two bytes for its length.</summary>
     const int MaxRunsPerRecord = 1024;
 
+    /// <summary>Beside the runs of one record. Somebody's thousand tags are not worth a commit.</summary>
+    const int MaxTagBytes = 32 << 10;
+
     public static IEnumerable<JournalRecord> Of(VolumeGroupDraft draft)
     {
         foreach (var (before, after) in draft.Changes)
@@ -35,7 +38,7 @@ static class CommitRecords
     static IEnumerable<JournalRecord> Granted(LogicalVolume? before, LogicalVolume after)
     {
         var had = Math.Min(before?.ExtentCount ?? 0, after.ExtentCount);
-        var tags = before is null || before.Tags != after.Tags ? new EquatableList<string>(after.Tags) : (EquatableList<string>?)null;
+        var tags = (before is null || before.Tags != after.Tags) && after.Tags.Sum(tag => tag.Length + 2) <= MaxTagBytes ? new EquatableList<string>(after.Tags) : (EquatableList<string>?)null;
         var runs = after.Segments.Where(segment => segment.EndExtent > had && segment.IsLinear).Select(segment => Behind(segment, had)).ToList();
         for (var at = 0; at < runs.Count || (at == 0 && tags is not null); at += MaxRunsPerRecord)
         {

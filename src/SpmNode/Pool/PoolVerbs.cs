@@ -40,8 +40,8 @@ sealed class PoolVerbs
         recovery = new OperationRecovery(
             term,
             [
-                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, childLeft: new ImageLabels(work).ChildLeftAsync),
-                new RemoveRule(term, removal, OperationKind.RemoveWiped, new ImageLabels(work).ChildLeftAsync),
+                new CreateRule(term, removal, images.TidyRolesAsync), new RemoveRule(term, removal, childLeft: new ImageLabels(work).ChildLeftAsync, locks: work.LockLeaving),
+                new RemoveRule(term, removal, OperationKind.RemoveWiped, new ImageLabels(work).ChildLeftAsync, work.LockLeaving),
                 new ExtendRawRule(term, maps, extension), .. images.Rules,
             ],
             clock, log);
@@ -90,7 +90,8 @@ sealed class PoolVerbs
             change.Request, kind, id => ChangeAsync(reference, change, id),
             volume => term.Volumes.Find(volume) is { } there
                 ? Task.FromResult(Describe(there))
-                : throw Refusal.NotFound($"volume {volume} was merged into its parent by this request, or has been deleted since; 'spm volume list' shows what there is."))
+                : change is VolumeChange.Merge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
+                : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null);
 
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id) =>
@@ -99,8 +100,8 @@ sealed class PoolVerbs
     async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe)
     {
         var volume = term.Volumes.Find(reference);
-        using var locked = work.Locks.Take([volume.Uuid]);
-        if (term.Journal.Open.Any(operation => operation.Kind == OperationKind.Merge && operation.Volume == volume.Uuid))
+        using var locked = work.LockLeaving(volume);
+        if (work.IsMerging(volume))
         {
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");

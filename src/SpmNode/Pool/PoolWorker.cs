@@ -217,11 +217,14 @@ sealed class PoolWorker(
             var accepted = Apply(batch, draft, out var changed);
             if (!changed)
             {
-                journal?.Later(accepted.SelectMany(a => a.Request.Records.Where(record => record is not JournalRecord.Answered)));
-                if (journal is not null && accepted.Exists(a => a.Request.Records.Any(record => record is JournalRecord.Begun)))
+                var records = accepted.SelectMany(a => a.Request.Records.Where(record => record is not JournalRecord.Answered)).ToList();
+                journal?.Later(records);
+                // Nothing of the group changes with the first step of what begins so, and that step may come only when this is durable.
+                if (journal is not null && records.Exists(record => record is JournalRecord.Begun) && !await journal.AppendAsync(fence))
                 {
-                    // Nothing of the group changes with its first step, which may come only when this is durable.
-                    await journal.AppendAsync(fence);
+                    journal.Withdraw(records);
+                    Answer(accepted, _ => new PoolResult.NotIssued(fence.ClosedBecause ?? "the journal takes nothing now: the deadline is too near"));
+                    return;
                 }
                 // R1: "it is so already" is an acknowledgement, too; after the deadline another host may have changed it.
                 Answer(accepted, edit => fence.MayWrite()

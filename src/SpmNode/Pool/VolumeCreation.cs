@@ -80,6 +80,7 @@ sealed class VolumeCreation(
     async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, RequestId? id)
     {
         await using var kept = await origin.KeepAsync(work);
+        origin.Recheck(work);
         var slot = term.Volumes.ReserveSlot();
         var operation = term.Journal.Begin(OperationKind.Create, id, wanted.Uuid, 0, wanted.CapacityBytes);
         try

@@ -127,7 +127,7 @@ sealed class VolumeExtension(
         var operation = resumed ?? term.Journal.Begin(OperationKind.ExtendRaw, id, volume.Uuid, before, after);
         try
         {
-            return await ZeroAndShowAsync(volume, number, slot, before, after, extent, operation, isNew: resumed is null);
+            return await ZeroAndShowAsync(volume, number, before, after, extent, operation, isNew: resumed is null);
         }
         finally
         {
@@ -139,7 +139,7 @@ sealed class VolumeExtension(
     }
 
     async Task<ExtendVolumeReply> ZeroAndShowAsync(
-        VolumeInfo volume, int number, VolumeSlot slot, long before, long after, long extent, JournalRecord.Begun operation, bool isNew)
+        VolumeInfo volume, int number, long before, long after, long extent, JournalRecord.Begun operation, bool isNew)
     {
         var reply = await CommitAsync(volume, after / extent, after, isNew ? [operation] : []);
         try
@@ -158,9 +158,9 @@ sealed class VolumeExtension(
             throw Refusal.Unknown($"volume {volume.Name} has its new extents, but this host stopped being SPM while they were zeroed. The next SPM finishes it: ask again, it is harmless.");
         }
         // R13: between commits the fence is asked before every write to the special volumes, too.
-        await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid)
-            .WriteAsync(number, volume.Uuid, slot with { CapacityBytes = after });
-        await term.Volumes.RefreshSlotAsync(number);
+        // What was written there meanwhile, another name for one, stays.
+        await term.Volumes.ChangeSlotAsync(
+            number, volume.Uuid, new FencedArea(term.Domain.Slots, term.Fence), now => now with { CapacityBytes = Math.Max(now.CapacityBytes, after) });
         EndLater(operation, OperationOutcome.Done);
         return term.Fence.MayWrite()
             ? reply

@@ -247,7 +247,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
     ///   frees the extents: not any more
     /// </code>A creation that was asked for again may also have put a new LV under this name.</remarks>
     static EditOutcome? ChangedSince(VolumeGroupDraft draft, VolumeInfo volume, LvmUuid? id) =>
-        draft.Find(volume.Name) is { } now && (now.Uuid != id || VolumeTags.Parse(now.Tags, out _).IsUsable)
+        draft.Find(volume.Name) is { } now && VolumeTags.Parse(now.Tags, out _) is var tags && (now.Uuid != id || tags.Slot != volume.Tags.Slot || tags.IsUsable)
             ? new EditOutcome.Refused("its creation ended or began anew meanwhile; ask again")
             : null;
 }

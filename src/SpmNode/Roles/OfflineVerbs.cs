@@ -56,7 +56,15 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
     {
         var volume = (await reader.ViewAsync()).Find(reference);
         await using var pool = await OpenAsync();
-        return await pool.ChangeVolumeAsync(volume.Name, change);
+        try
+        {
+            return await pool.ChangeVolumeAsync(volume.Name, change);
+        }
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        {
+            // Left open by a former SPM, and brought to its end before this one was asked.
+            return VolumeReply.Merged(volume.Name);
+        }
     }
 
     public ValueTask DisposeAsync()

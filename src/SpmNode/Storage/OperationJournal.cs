@@ -138,10 +138,11 @@ sealed class OperationJournal(JournalPlace place, ulong epoch, JournalReading be
     {
         lock (gate)
         {
+            // Also what did not happen is not told with the next commit: that may be the adoption of somebody else's text.
+            staged = [];
             if (tookEffect)
             {
                 Took();
-                staged = [];
             }
             else
             {
@@ -151,27 +152,45 @@ sealed class OperationJournal(JournalPlace place, ulong epoch, JournalReading be
     }
 
     /// <summary>Writes what waits. Not beside a commit: the pool's writer calls both.</summary>
+    /// <returns>False when something waits and was not written: it is too large, or the fence lets nothing through.</returns>
     /// <exception cref="IOException">R6: it may still land, so nothing more may be written in this epoch.</exception>
-    public async ValueTask AppendAsync(PoolFence fence)
+    public async ValueTask<bool> AppendAsync(PoolFence fence)
     {
         CommitNoteWrite note;
         lock (gate)
         {
-            if (waiting.Count == 0 || Write(writer.Next(null, TakeWaiting())) is not { } write)
+            if (waiting.Count == 0)
             {
-                return;
+                return true;
+            }
+            if (Write(writer.Next(null, TakeWaiting())) is not { } write)
+            {
+                return false;
             }
             note = write;
         }
         if (fence.Issue(() => note.Pv.WriteAsync(note.OffsetBytes, note.Bytes)) is not { } writing)
         {
-            return;
+            return false;
         }
         await writing;
         await note.Pv.FlushAsync();
         lock (gate)
         {
             Took();
+        }
+        return true;
+    }
+
+    /// <summary>What has not been written yet and is not wanted any more.</summary>
+    public void Withdraw(IEnumerable<JournalRecord> records)
+    {
+        lock (gate)
+        {
+            foreach (var record in records)
+            {
+                waiting.Remove(record);
+            }
         }
     }
 

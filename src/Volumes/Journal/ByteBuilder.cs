@@ -40,10 +40,10 @@ internal sealed class ByteBuilder
         return this;
     }
 
-    /// <param name="text">At most 255 bytes of ASCII: names, uuids and tags of LVM are.</param>
+    /// <param name="text">ASCII, as names, uuids and tags of LVM are; a tag may have some thousand characters.</param>
     public ByteBuilder Text(string text)
     {
-        Take(1)[0] = checked((byte)text.Length);
+        U16(checked((ushort)text.Length));
         Encoding.ASCII.GetBytes(text, Take(text.Length));
         return this;
     }

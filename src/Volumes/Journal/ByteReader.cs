@@ -32,7 +32,7 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 
     public string Text()
     {
-        var length = Take(1) is { IsEmpty: false } at ? at[0] : 0;
+        var length = U16();
         var text = length == 0 ? default : Take(length);
         Demand(Ascii.IsValid(text));
         return Failed ? "" : Encoding.ASCII.GetString(text);

@@ -17,7 +17,15 @@ public sealed record JournalReading(
     ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, ulong NextSequence, JournalLog? Before = null)
 {
     /// <summary>The commits of this epoch that are known here, in order.</summary>
-    public IEnumerable<JournalBlock> Commits => (Before?.Blocks ?? []).Concat(Log?.Blocks ?? []).Where(block => block.Commit is not null);
+    /// <remarks>A commit that failed at the end of the segment before was tried again in this one, under the same number.</remarks>
+    public IEnumerable<JournalBlock> Commits
+    {
+        get
+        {
+            var here = (Log?.Blocks ?? []).Where(block => block.Commit is not null).ToList();
+            return (Before?.Blocks ?? []).Where(block => block.Commit is { } commit && (here is not [var first, ..] || commit.Seqno < first.Commit!.Value.Seqno)).Concat(here);
+        }
+    }
 
     /// <summary>R6b: commits that are above a text although the SPM went on after them, and whatever followed those.</summary>
     /// <param name="headersLost">The headers are known to have named more than they do: then the last commit, too, may have been acknowledged.</param>
@@ -87,6 +95,12 @@ public sealed record JournalReading(
 
             var former = header.BeginsEpoch ? null : candidates.Find(h => h.Epoch == header.Epoch && h.Sequence == header.Sequence - 1);
             var commitsBefore = former is null ? null : JournalLog.Read((await read(former.Index)).Span, former, geometry.SectorSize);
+            // After many takeovers in a row that did not come to pass the ring comes round: what still counts is not overwritten.
+            while (geometry.IndexOf(next) == header.Index || geometry.IndexOf(next) == former?.Index)
+            {
+                next++;
+            }
+
             return new JournalReading(segments, log, lastHappened, [.. damage], next, commitsBefore);
         }
 

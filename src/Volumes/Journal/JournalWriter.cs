@@ -60,7 +60,16 @@ public sealed class JournalWriter
     }
 
     /// <summary>The commit did not take effect: the next block takes the place of the last one.</summary>
-    public void Dropped() => _pending = null;
+    /// <remarks>Also when that one began a segment: a reader takes it for the newest, so what follows must be in it.</remarks>
+    public void Dropped()
+    {
+        if (_pending is { } dropped && dropped.Sequence > _sequence)
+        {
+            _offset = JournalGeometry.SegmentBytes;
+        }
+
+        _pending = null;
+    }
 
     private (long, ReadOnlyMemory<byte>) Behind(CommitNote? commit, ImmutableArray<JournalRecord> records, int size)
     {

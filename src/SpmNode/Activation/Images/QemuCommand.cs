@@ -10,8 +10,9 @@ namespace OvirtSpm.Node.Activation.Images;
 static class QemuCommand
 {
     /// <summary>What it prints on its standard output.</summary>
+    /// <param name="alsoGood">An exit code that says no more than that something was found.</param>
     /// <param name="what">For people: what was being done to which volume.</param>
-    public static async Task<string> RunAsync(string what, IEnumerable<string> arguments, IProgress<double>? progress, CancellationToken stop)
+    public static async Task<string> RunAsync(string what, IEnumerable<string> arguments, IProgress<double>? progress, CancellationToken stop, int alsoGood = 0)
     {
         using var process = Start(arguments);
         var complaint = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -26,7 +27,7 @@ static class QemuCommand
             await process.WaitForExitAsync(CancellationToken.None);
             throw;
         }
-        return process.ExitCode == 0
+        return process.ExitCode == 0 || process.ExitCode == alsoGood
             ? await output
             : throw Refusal.Unavailable($"{what} failed in qemu-img: {(await complaint).Trim()}");
     }

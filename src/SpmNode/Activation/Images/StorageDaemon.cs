@@ -57,6 +57,18 @@ sealed class StorageDaemon : IAsyncDisposable
     /// <returns>Its address.</returns>
     public async Task<string> ExportAsync(CancellationToken stop)
     {
+        try
+        {
+            return await OfferAsync(stop);
+        }
+        catch (QmpCommandException failed)
+        {
+            throw Refusal.Unavailable($"volume {chain[0].Volume} cannot be read: {failed.Message}");
+        }
+    }
+
+    async Task<string> OfferAsync(CancellationToken stop)
+    {
         var socket = Path.Combine(layers.Directory, "chain.sock");
         await session.ExecuteAsync("nbd-server-start", json =>
         {

@@ -25,7 +25,11 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         using var locked = Lock(top, below, child);
         await using (await work.HoldAsync(All(top, below, child)))
         {
-            Check(work.Find(top.Name));
+            var (belowNow, childNow) = Check(work.Find(top.Name));
+            if ((belowNow.Uuid, childNow?.Uuid) != (below.Uuid, child?.Uuid))
+            {
+                throw Refusal.Conflict($"the chain of volume {top.Name} changed just now; look again, and ask again.");
+            }
         }
         var operation = await work.BeginAsync(OperationKind.Merge, id, top);
         try
@@ -43,7 +47,15 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
     {
         var below = work.Find(top.Parent)
             ?? throw Refusal.Conflict($"the parent of volume {top.Name}, into which it was being merged, is gone; 'spm domain check --lun' shows what is left.");
-        if ((top.Slot?.Legality, below.Slot?.Legality) == (VolumeLegality.Legal, VolumeLegality.Legal))
+        // From the LUN: a write whose answer was an error may have landed.
+        await work.RefreshAsync(top);
+        await work.RefreshAsync(below);
+        (top, below) = (work.Find(top.Name), work.Find(below.Name));
+        if (top.Slot is null || below.Slot is null)
+        {
+            throw Refusal.Conflict($"the slot of volume {(top.Slot is null ? top : below).Name} cannot be believed, so its merge does not go on; 'spm domain check --lun' tells why.");
+        }
+        if ((top.Slot.Legality, below.Slot.Legality) == (VolumeLegality.Legal, VolumeLegality.Legal))
         {
             work.End(operation, OperationOutcome.Undone);
             return OperationOutcome.Undone;
@@ -84,9 +96,9 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
 
     async Task<VolumeInfo> BringDownAsync(VolumeInfo top, VolumeInfo below, VolumeInfo? child, IProgress<double> progress, CancellationToken stop)
     {
-        below = await MakeRoomAsync(top, below, stop);
         if (below.Slot!.Legality == VolumeLegality.Legal)
         {
+            below = await MakeRoomAsync(top, below, stop);
             below = await work.WriteSlotAsync(below, slot => slot with { Legality = VolumeLegality.Illegal });
         }
         await tool.CommitAsync([.. work.Chain(top).Select(work.Layer)], work.MayWrite, progress, stop);

@@ -85,6 +85,25 @@ abstract record ImageOrigin
         }
     }
 
+    /// <summary>Under the locks: what it begins with may have been merged or deleted since it was looked up.</summary>
+    public void Recheck(ImageWork work)
+    {
+        IReadOnlyList<VolumeInfo> chain = this switch
+        {
+            On { Parent: var parent } => [parent],
+            CopyOf { Chain: var copied } => copied,
+            _ => [],
+        };
+        foreach (var (layer, below) in chain.Zip(chain.Skip(1).Select(lower => (Guid?)lower.Uuid).Append(null)))
+        {
+            var now = ImageWork.Usable(work.Find(layer.Name), "cannot be begun with");
+            if (below is not null && now.Parent != below)
+            {
+                throw Refusal.Conflict($"the chain of volume {chain[0].Name} changed just now; ask again.");
+            }
+        }
+    }
+
     sealed class Kept(IDisposable locked, IAsyncDisposable? hold) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()

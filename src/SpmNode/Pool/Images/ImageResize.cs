@@ -25,6 +25,10 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
         {
             throw Refusal.Conflict($"volume {volume.Name} is not resized: it is the parent of {child.Name}. Resize that one.");
         }
+        if (work.IsMerging(volume))
+        {
+            throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent. 'spm journal show' says what it waits for.");
+        }
         var operation = await work.BeginAsync(OperationKind.Resize, id, volume, capacity);
         try
         {
@@ -46,9 +50,22 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
 
     async Task<VolumeInfo> GrowAsync(VolumeInfo volume, JournalRecord.Begun operation, CancellationToken stop)
     {
-        if (volume.Slot!.CapacityBytes < operation.ToBytes)
+        if (volume.Slot is not { } slot)
         {
-            await tool.ResizeAsync(work.Layer(volume), operation.ToBytes, work.MayWrite, stop);
+            throw Refusal.Conflict($"the slot of volume {volume.Name} cannot be believed; 'spm domain check --lun' tells why.");
+        }
+        if (slot.CapacityBytes < operation.ToBytes)
+        {
+            try
+            {
+                await tool.ResizeAsync(work.Layer(volume), operation.ToBytes, work.MayWrite, stop);
+            }
+            catch (Refusal) when (work.MayWrite())
+            {
+                // QEMU will not do it next time either. At worst the header says more than the slot, which harms nobody.
+                work.End(operation, OperationOutcome.Undone);
+                throw;
+            }
             volume = await work.WriteSlotAsync(volume, slot => slot with { CapacityBytes = operation.ToBytes });
             work.Fenced(volume.Name);
         }

@@ -20,6 +20,8 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
 
     public VolumeInfo Find(string reference) => term.Volumes.Find(reference);
 
+    public Task RefreshAsync(VolumeInfo volume) => volume.Tags.Slot is { } slot ? term.Volumes.RefreshSlotAsync(slot) : Task.CompletedTask;
+
     public VolumeInfo? Find(Guid volume) => term.Volumes.Find(volume);
 
     /// <summary>All volumes of the domain as they are now.</summary>
@@ -99,6 +101,13 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
             throw Refusal.Unknown($"this host stopped being SPM ({term.Fence.ClosedBecause ?? "its deadline passed"}) while it worked on volume {volume}. Ask again: it is harmless, and the SPM of now finishes it.");
         }
     }
+
+    /// <summary>For a volume that goes: its parent, too, unless that is a template. Whatever is made from the parent now counts on its having
+    /// a child, and so on nobody's writing it.</summary>
+    public IDisposable LockLeaving(VolumeInfo volume) =>
+        Locks.Take(Find(volume.Parent) is { } parent && parent.Slot?.Role != VolumeRole.Shared ? [volume.Uuid, parent.Uuid] : [volume.Uuid]);
+
+    public bool IsMerging(VolumeInfo volume) => term.Journal.Open.Any(operation => operation.Kind == OperationKind.Merge && operation.Volume == volume.Uuid);
 
     /// <summary>An operation of several steps: from here on a successor knows of it. The caller leaves it when it returns.</summary>
     public async Task<JournalRecord.Begun> BeginAsync(OperationKind kind, RequestId? request, VolumeInfo volume, long toBytes = 0)

@@ -9,8 +9,12 @@ namespace OvirtSpm.Node.Pool.Recovery;
 static class GrantReplay
 {
     /// <returns>Why it cannot be done, for people; null when the draft has it all.</returns>
-    public static string? Apply(VolumeGroupDraft draft, IEnumerable<JournalBlock> lost, DateTimeOffset now, string host)
+    public static string? Apply(VolumeGroupDraft draft, IReadOnlyList<JournalBlock> lost, DateTimeOffset now, string host)
     {
+        if (Gap(draft.From, lost) is { } missing)
+        {
+            return missing;
+        }
         foreach (var block in lost)
         {
             foreach (var record in block.Records.Skip(block.CarriedRecords))
@@ -27,6 +31,25 @@ static class GrantReplay
                         + "Nothing was written. Compare 'spm journal show' with 'spm domain check', and restore the volume group by hand.";
                 }
             }
+        }
+        return null;
+    }
+
+    /// <summary>A commit that the journal does not show may have given extents away: they would count as free.</summary>
+    static string? Gap(VolumeGroup found, IReadOnlyList<JournalBlock> lost)
+    {
+        var (epoch, next) = (found.Epoch ?? 0, found.Seqno + 1ul);
+        foreach (var block in lost)
+        {
+            var (at, seqno) = (block.Position.Epoch, block.Commit!.Value.Seqno);
+            // R3: where a takeover on exactly this text went.
+            var expected = at == epoch ? next : next - 1 + 2 * (at - epoch);
+            if (seqno != expected)
+            {
+                return $"commits up to {at}/{seqno} were acknowledged and their texts are lost, and the journal does not show those from {epoch}/{next} on. "
+                    + "Nothing was written. Compare 'spm journal show' with 'spm domain check', and restore the volume group by hand.";
+            }
+            (epoch, next) = (at, seqno + 1);
         }
         return null;
     }

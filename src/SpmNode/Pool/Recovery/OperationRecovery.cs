@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Volumes.Journal;
@@ -14,7 +15,7 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
     static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
 
     readonly FrozenDictionary<OperationKind, IRecoveryRule> rules = rules.ToFrozenDictionary(rule => rule.Kind);
-    readonly Dictionary<ulong, string> waitsFor = [];
+    readonly ConcurrentDictionary<ulong, string> waitsFor = [];
 
     /// <summary>For as long as the term lasts.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -22,11 +23,13 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
         var look = Signal();
         term.Journal.Abandoned = () => Volatile.Read(ref look).TrySetResult();
         using var ending = stop.Register(() => Volatile.Read(ref look).TrySetResult());
+        var underWay = new List<Task>();
         while (!stop.IsCancellationRequested && term.Fence.ClosedBecause is null)
         {
             // Renewed before looking: what is left behind meanwhile is looked at in the next round.
             Volatile.Write(ref look, Signal());
-            await TryAllAsync(stop);
+            underWay.RemoveAll(task => task.IsCompleted);
+            underWay.AddRange(Begin(stop));
             if (term.Journal.Open.IsEmpty && !stop.IsCancellationRequested)
             {
                 await look.Task;
@@ -36,26 +39,15 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
                 await Pause.ForAsync(RetryInterval, clock, stop);
             }
         }
+        await Task.WhenAll(underWay);
     }
 
     /// <summary>Every open operation that nobody attends to, once.</summary>
-    public async Task TryAllAsync(CancellationToken stop)
-    {
-        foreach (var operation in term.Journal.Open)
-        {
-            if (!stop.IsCancellationRequested && term.Journal.TryAttend(operation))
-            {
-                try
-                {
-                    await TryAsync(operation);
-                }
-                finally
-                {
-                    term.Journal.Leave(operation);
-                }
-            }
-        }
-    }
+    public Task TryAllAsync(CancellationToken stop) => Task.WhenAll(Begin(stop));
+
+    /// <summary>Beside each other: one may copy for hours.</summary>
+    List<Task> Begin(CancellationToken stop) =>
+        [.. term.Journal.Open.Where(operation => !stop.IsCancellationRequested && term.Journal.TryAttend(operation)).Select(TryAsync)];
 
     async Task TryAsync(JournalRecord.Begun operation)
     {
@@ -63,15 +55,21 @@ sealed class OperationRecovery(SpmTerm term, IEnumerable<IRecoveryRule> rules, T
         {
             var outcome = await rules[operation.Kind].EndAsync(operation);
             log($"{Describe(operation)} was left open and is {(outcome == OperationOutcome.Done ? "done" : "taken back")}");
-            waitsFor.Remove(operation.Operation);
+            waitsFor.TryRemove(operation.Operation, out _);
         }
-        catch (Exception later) when (later is Refusal or IOException)
+        catch (Exception later)
         {
-            if (term.Fence.ClosedBecause is null && waitsFor.GetValueOrDefault(operation.Operation) != later.Message)
+            // Whatever it is: one operation that cannot be ended must not cost the pool its SPM, this one and every next.
+            var why = later is Refusal or IOException ? later.Message : $"{later.GetType().Name}: {later.Message}";
+            if (term.Fence.ClosedBecause is null && waitsFor.GetValueOrDefault(operation.Operation) != why)
             {
-                waitsFor[operation.Operation] = later.Message;
-                log($"{Describe(operation)} was left open and waits: {later.Message}");
+                waitsFor[operation.Operation] = why;
+                log($"{Describe(operation)} was left open and waits: {why}");
             }
+        }
+        finally
+        {
+            term.Journal.Leave(operation);
         }
     }
 

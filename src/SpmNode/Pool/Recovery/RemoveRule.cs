@@ -15,7 +15,7 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// </code>
 /// </remarks>
 /// <param name="childLeft">As for <see cref="CreateRule"/>.</param>
-sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, OperationKind kind = OperationKind.Remove, Func<Guid, Task>? childLeft = null) : IRecoveryRule
+sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, OperationKind kind = OperationKind.Remove, Func<Guid, Task>? childLeft = null, Func<VolumeInfo, IDisposable>? locks = null) : IRecoveryRule
 {
     public OperationKind Kind => kind;
 
@@ -24,6 +24,7 @@ sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, OperationKind kind 
         var volume = term.Volumes.Find(operation.Volume);
         if (volume is not null && volume.Tags.Removal != RemovalMark.None)
         {
+            using var locked = locks?.Invoke(volume);
             var ended = await removal.ResumeAsync(volume, operation);
             await (childLeft?.Invoke(volume.Parent) ?? Task.CompletedTask);
             return ended;
