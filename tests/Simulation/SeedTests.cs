@@ -14,7 +14,7 @@ public class SeedTests(ITestOutputHelper output)
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(150);
 
     /// <summary>Of the rarest faults one seed in twenty has one: with fewer seeds than this some would hardly have been tried.</summary>
-    private const int Fewest = 300;
+    private const int Fewest = 100;
 
     [Fact]
     public void Whole_nodes_keep_every_promise_under_random_faults()

@@ -183,4 +183,74 @@ public class JournalRingTests
         var grant = new JournalRecord.Granted($"{Volume}", new string('x', 32), 0, [.. Enumerable.Range(0, 40).Select(n => new GrantedRun(0, n, 1))], new EquatableList<string>([.. tags]));
         Assert.NotNull(writer.Next(default(CommitNote), [.. Enumerable.Repeat<JournalRecord>(grant, 1024)]));
     }
+
+    private static JournalRecord[] Large(int records) => [.. Enumerable.Range(0, records).Select(n => new JournalRecord.Freed($"{n:D200}", new string('l', 32), 1))];
+
+    /// Until the next large block would not fit behind the last one any more.
+    private static JournalWriter Full(RingDisk disk)
+    {
+        var writer = disk.TakeOver(2);
+        while (writer.Position.OffsetBytes + 300_000 < JournalGeometry.SegmentBytes)
+        {
+            disk.Commit(writer, 2, [.. Large(1000)]);
+        }
+
+        return writer;
+    }
+
+    /// A reader takes the segment that was begun last for the newest: what follows there must not be looked for in the one before.
+    [Fact]
+    public void What_follows_a_failed_block_that_began_a_segment_is_found()
+    {
+        var disk = new RingDisk(512);
+        var writer = Full(disk);
+        disk.CrashBeforeHeader(writer, [.. Large(2000)]);
+        writer.Dropped();
+        disk.Commit(writer, 2, Begun(1));
+        disk.Commit(writer, 2, new JournalRecord.Freed("after", "l", 1));
+        Assert.Equal([Begun(1)], disk.Read().State().Open);
+        Assert.Equal(disk.Text.Seqno, disk.Read().Commits.Last().Commit!.Value.Seqno);
+    }
+
+    /// Tried again with more requests it no longer fits where the failed one lies.
+    [Fact]
+    public void A_commit_that_failed_at_the_end_of_a_segment_and_was_tried_again_in_the_next_is_one_commit()
+    {
+        var disk = new RingDisk(512);
+        var writer = Full(disk);
+        disk.CrashBeforeHeader(writer, Begun(7));
+        writer.Dropped();
+        disk.Commit(writer, 2, [.. Large(2000)]);
+        var commits = disk.Read().Commits.Select(block => block.Commit!.Value.Seqno).ToList();
+        Assert.Equal(commits.Distinct(), commits);
+        Assert.DoesNotContain(disk.Read().Commits, block => block.Records.Contains(Begun(7)));
+    }
+
+    /// Each of them writes its segment and fails before its text is there.
+    [Fact]
+    public void Takeovers_that_did_not_come_to_pass_never_overwrite_the_log_that_counts()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        disk.Commit(writer, 2, Begun(1));
+        for (var epoch = 3ul; epoch < 40; epoch++)
+        {
+            disk.CrashBeforeHeader(disk.Begin(epoch));
+            Assert.Equal([Begun(1)], disk.Read().State().Open);
+        }
+
+        disk.TakeOver(40);
+        Assert.Equal([Begun(1)], disk.Read().State().Open);
+    }
+
+    /// lvm2 takes tags of a thousand characters and more.
+    [Fact]
+    public void A_long_tag_is_written_and_read()
+    {
+        var disk = new RingDisk(512);
+        var writer = disk.TakeOver(2);
+        var granted = new JournalRecord.Granted("v", "l", 0, [], new EquatableList<string>([new string('t', 2000), "MD_1"]));
+        disk.Commit(writer, 2, granted);
+        Assert.Contains(granted, disk.Read().Commits.Last().Records);
+    }
 }
