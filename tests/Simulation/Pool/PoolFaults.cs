@@ -6,6 +6,7 @@ namespace OvirtSpm.Simulation.Pool;
 internal sealed class PoolFaults
 {
     private readonly PoolWorld world;
+    private bool healed;
     private readonly List<(PoolFault Fault, int MeanSeconds)> plan = [];
 
     public PoolFaults(PoolWorld world, PoolWeakness weakness)
@@ -58,6 +59,7 @@ internal sealed class PoolFaults
     {
         world.Network.Heal();
         world.RotVotesOneIn = 0;
+        healed = true;
         foreach (var host in world.Hosts)
         {
             (host.Path.StuckOneIn, host.Path.ErrorOneIn, host.Path.TwiceOneIn) = (0, 0, 0);
@@ -120,7 +122,8 @@ internal sealed class PoolFaults
 
     private void Strike(PoolHost host, PoolFault fault)
     {
-        if (host.IsUp && !host.IsFrozen && !host.Path.IsDown)
+        // One that was aimed at a write may come due after everything was healed.
+        if (!healed && host.IsUp && !host.IsFrozen && !host.Path.IsDown)
         {
             PoolStrike.At(world, host, fault, Length(fault));
         }
