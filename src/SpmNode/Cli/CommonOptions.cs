@@ -18,6 +18,8 @@ static class CommonOptions
         Description = "when the SPM looks dead, wait until it is proven dead and take over",
     };
 
+    public static Option<bool> WaitForDead() => new("--wait") { Description = "hosts that hold a host id and look dead: wait until that is proven" };
+
     /// <summary>Exactly one of --lun and --url.</summary>
     public static (string? Lun, string? Url) Target(ParseResult parsed, Option<string> lun, Option<string> url)
     {

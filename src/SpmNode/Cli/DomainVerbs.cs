@@ -20,7 +20,7 @@ static class DomainVerbs
         var extent = new Option<string>("--extent-size") { Description = "128M is oVirt's; others make the domain ours alone", DefaultValueFactory = _ => "128M" };
         var description = new Option<string>("--description") { Description = "a name for people", DefaultValueFactory = _ => "" };
         var wipe = new Option<bool>("--wipe") { Description = "overwrite whatever is on the LUN" };
-        var wait = Wait();
+        var wait = CommonOptions.WaitForDead();
         var uuid = new Option<Guid?>("--uuid") { Description = "the domain's uuid; a random one unless given" };
         var command = new Command("create", "Make a storage domain on an empty LUN of at least 10 GiB.") { lun, ioTimeout, watchdog, extent, description, wipe, wait, uuid, sectorSize, json };
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
@@ -59,26 +59,14 @@ static class DomainVerbs
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             using var device = NodeComposition.OpenLun(parsed.GetValue(lun)!, readOnly: true, parsed.GetValue(sectorSize));
-            var report = await DomainCheck.RunAsync(device);
-            if (parsed.GetValue(json))
-            {
-                Output.WriteJson(report);
-            }
-            else
-            {
-                foreach (var line in report.Findings)
-                {
-                    Console.Out.WriteLine($"{(line.Ok ? "ok    " : "WRONG ")} {line.Place}: {line.Text}");
-                }
-            }
-            return report.Ok ? 0 : 1;
+            return Output.Report(await DomainCheck.RunAsync(device), parsed.GetValue(json));
         }));
         return command;
     }
 
     static Command Remove()
     {
-        var wait = Wait();
+        var wait = CommonOptions.WaitForDead();
         var yes = new Option<bool>("--yes") { Description = "really: every volume of the domain is lost" };
         var command = new Command("remove", "Forget a domain: its LUN is empty afterwards. Refused while a host is alive in it.") { lun, sectorSize, yes, wait };
         command.SetAction((parsed, stop) => SpmCommand.GuardAsync(async () =>
@@ -89,8 +77,6 @@ static class DomainVerbs
         }));
         return command;
     }
-
-    static Option<bool> Wait() => new("--wait") { Description = "hosts that hold a host id and look dead: wait until that is proven" };
 
     static void Print(ParseResult parsed, PoolDomain domain)
     {

@@ -19,22 +19,8 @@ static class MetadataVerbs
     {
         var luns = Luns();
         var command = new Command("check", "Read every copy and say what is wrong, and in what copies differ. Writes nothing.") { luns, sectorSize, json };
-        command.SetAction(parsed => SpmCommand.GuardAsync(() => OnAsync(parsed, luns, async devices =>
-        {
-            var report = await MetadataCheck.RunAsync([.. devices.Select(device => device.Metadata)]);
-            if (parsed.GetValue(json))
-            {
-                Output.WriteJson(report);
-            }
-            else
-            {
-                foreach (var line in report.Findings)
-                {
-                    Console.Out.WriteLine($"{(line.Ok ? "ok    " : "WRONG ")} {line.Place}: {line.Text}");
-                }
-            }
-            return report.Ok ? 0 : 1;
-        })));
+        command.SetAction(parsed => SpmCommand.GuardAsync(() => OnAsync(
+            parsed, luns, async devices => Output.Report(await MetadataCheck.RunAsync([.. devices.Select(device => device.Metadata)]), parsed.GetValue(json)))));
         return command;
     }
 
@@ -72,7 +58,7 @@ static class MetadataVerbs
         var lun = new Option<string>("--lun") { Description = "the domain's LUN", Required = true };
         var from = new Option<string>("--file") { Description = "what 'spm metadata dump' or vgcfgbackup wrote", Required = true };
         var yes = new Option<bool>("--yes") { Description = "really: volumes made since are lost, removed ones come back with whatever lies in their extents now" };
-        var wait = new Option<bool>("--wait") { Description = "hosts that hold a host id and look dead: wait until that is proven" };
+        var wait = CommonOptions.WaitForDead();
         var command = new Command("restore", "Make a kept text current again. Refused while a host is alive in the domain or a volume is active.") { lun, from, yes, wait, sectorSize };
         command.SetAction((parsed, stop) => SpmCommand.GuardAsync(async () =>
         {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Spectre.Console;
+using OvirtSpm.Node.Storage;
 
 namespace OvirtSpm.Node.Cli;
 
@@ -15,6 +15,23 @@ static class Output
     };
 
     public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+
+    /// <returns>The exit code.</returns>
+    public static int Report(CheckReport report, bool asJson)
+    {
+        if (asJson)
+        {
+            WriteJson(report);
+        }
+        else
+        {
+            foreach (var line in report.Findings)
+            {
+                Console.Out.WriteLine($"{(line.Ok ? "ok    " : "WRONG ")} {line.Place}: {line.Text}");
+            }
+        }
+        return report.Ok ? 0 : 1;
+    }
 
     public static void WriteTable(string[] columns, IEnumerable<string[]> rows)
     {

@@ -1,6 +1,7 @@
 using OvirtSpm.Leases.HostId;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
+using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Pool;
@@ -65,14 +66,7 @@ sealed class DeadHost(SpmTerm term, Membership membership, Action<string> log)
         }
     }
 
-    async Task<HostActivations> ReadMapAsync(KnownHost host)
-    {
-        var domain = term.Domain;
-        var place = HostActivations.Place(domain.Layout, host.Id);
-        var bytes = new byte[place.SizeBytes];
-        await domain.Spm.ReadAsync(place.OffsetBytes, bytes);
-        return HostActivations.Read(domain.Layout, domain.Superblock.Pool, host.Id, bytes);
-    }
+    Task<HostActivations> ReadMapAsync(KnownHost host) => ActivationMaps.ReadAsync(term.Domain, host.Id);
 
     async Task<ConfirmDeadReply> ClearAsync(KnownHost host)
     {

@@ -35,19 +35,25 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
     }
 
-    public async Task<ActivationTable> ReadAllAsync()
+    public async Task<ActivationTable> ReadAllAsync() => last = await ReadAllAsync(domain, last);
+
+    /// <summary>For whoever writes none of them.</summary>
+    /// <param name="last">An earlier table of the same pool.</param>
+    public static async Task<ActivationTable> ReadAllAsync(PoolDomain domain, ActivationTable? last = null)
     {
         // A quarter of a mebibyte for every activation and removal: lent, and parsed only where it changed.
         var buffer = ArrayPool<byte>.Shared.Rent(domain.Layout.ActivationMapBytes);
         var bytes = buffer.AsMemory(0, domain.Layout.ActivationMapBytes);
         await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
-        var table = last = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes.Span, last);
+        var table = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes.Span, last);
         // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
         ArrayPool<byte>.Shared.Return(buffer);
         return table;
     }
 
-    public async Task<HostActivations> ReadOwnAsync()
+    public Task<HostActivations> ReadOwnAsync() => ReadAsync(domain, hostId);
+
+    public static async Task<HostActivations> ReadAsync(PoolDomain domain, int hostId)
     {
         var place = HostActivations.Place(domain.Layout, hostId);
         var bytes = new byte[place.SizeBytes];

@@ -101,9 +101,7 @@ static class DomainCheck
 
     static async Task CheckMapsAsync(PoolDomain domain, List<Finding> findings)
     {
-        var bytes = new byte[domain.Layout.ActivationMapBytes];
-        await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
-        foreach (var host in ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes).Unreadable)
+        foreach (var host in (await ActivationMaps.ReadAllAsync(domain)).Unreadable)
         {
             foreach (var (part, at) in host.Parts.Select((part, at) => (part, at)).Where(p => p.part.Sector is null))
             {

@@ -27,9 +27,7 @@ sealed class DomainUse(PoolDomain domain, TimeProvider bootClock)
                 $"{domain.Lun.Path}: {what}: {first.Name} is held in domain {domain.Uuid}. Stop that node, or wait for that verb; if it crashed, --wait goes on once that is proven.");
         }
         // Slot by slot, not volume by volume: a volume that the metadata have lost may still be written to.
-        var bytes = new byte[domain.Layout.ActivationMapBytes];
-        await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
-        var table = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes);
+        var table = await ActivationMaps.ReadAllAsync(domain);
         var names = domain.Group.LogicalVolumes.Select(lv => (lv.Name, VolumeTags.Parse(lv.Tags, out _).Slot)).ToLookup(lv => lv.Slot, lv => lv.Name);
         for (var slot = SlotGeometry.FirstSlot; slot <= SlotGeometry.LastSlot; slot++)
         {

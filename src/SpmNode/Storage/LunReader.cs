@@ -72,9 +72,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
     {
-        var bytes = new byte[domain.Layout.ActivationMapBytes];
-        await domain.Spm.ReadAsync(domain.Layout.ActivationMaps.OffsetBytes, bytes);
-        var table = ActivationTable.Read(domain.Layout, domain.Superblock.Pool, bytes);
+        var table = await ActivationMaps.ReadAllAsync(domain);
         var records = await new HostRecordStore(domain).ReadAllAsync();
         return volume => volume.Tags.Slot is not { } slot ? [] : [.. table.UsersOf(slot).Select(user =>
         {

@@ -15,7 +15,7 @@ namespace OvirtSpm.Volumes.Journal;
 /// 5 granted    i64 before  u16 runs  u16 tags (0xFFFF: unchanged)  name  lv  runs: (u32 device, i64 start, i64 count)  tags
 /// 6 freed      i64 left  name  lv
 /// </code>
-/// A text is <c>u8 length</c> and that many bytes of ASCII. An unknown kind ends the reading of its block with BadField.
+/// A text is <c>u16 length</c> and that many bytes of ASCII. An unknown kind ends the reading of its block with BadField.
 /// </remarks>
 internal static class JournalRecordCodec
 {
