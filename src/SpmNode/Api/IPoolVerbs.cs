@@ -18,4 +18,7 @@ interface IPoolVerbs : IAsyncDisposable
     Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false);
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
+
+    /// <summary>Makes the domain larger by a device. Asking twice adds it once.</summary>
+    Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request);
 }

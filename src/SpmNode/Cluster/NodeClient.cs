@@ -58,6 +58,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
         SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
 

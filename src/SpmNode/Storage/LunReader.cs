@@ -64,6 +64,8 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
+
     public ValueTask DisposeAsync()
     {
         lun.Dispose();
