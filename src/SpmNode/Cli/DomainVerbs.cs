@@ -11,7 +11,7 @@ static class DomainVerbs
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
 
-    public static Command Create() => new("domain", "Storage domains: create, info, check, remove") { CreateDomain(), Info(), Check(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, info, check, gc, remove") { CreateDomain(), Info(), Check(), GarbageVerb.Create(), Remove() };
 
     static Command CreateDomain()
     {
