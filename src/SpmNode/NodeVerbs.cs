@@ -77,6 +77,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Leading().AddDeviceAsync(request);
 
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? Leading().GarbageAsync(collect: true) : LunReader.FindGarbageAsync(Domain);
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)

@@ -15,7 +15,7 @@ static class DomainVerbs
 
     static readonly Option<string[]> devices = CommonOptions.Devices("where the domain's other devices are, if not where they were added");
 
-    public static Command Create() => new("domain", "Storage domains: create, add-device, info, check, remove") { CreateDomain(), AddDevice(), Info(), Check(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, add-device, info, check, gc, remove") { CreateDomain(), AddDevice(), Info(), Check(), GarbageVerb.Create(), Remove() };
 
     static Command CreateDomain()
     {

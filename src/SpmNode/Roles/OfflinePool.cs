@@ -72,6 +72,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
 
+    public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);
+
     public async ValueTask DisposeAsync()
     {
         term.Worker.StopAccepting();
