@@ -23,8 +23,25 @@ sealed class VolumeGrowth(
         return reply ?? throw refusal!;
     }
 
-    /// <returns>The answer that was loaded, or why none was: without an SPM every guest is refused several times a second.</returns>
+    /// <returns>The answer that was loaded, or why none was.</returns>
     async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryGrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    {
+        var first = await TryOnceAsync(volume, absoluteBytes, stop);
+        try
+        {
+            // A device that was added since is one this host has not said it sees.
+            return first.Refusal?.Code == RefusalCode.NoSpace && await activator().LookForDevicesAsync()
+                ? await TryOnceAsync(volume, absoluteBytes, stop)
+                : first;
+        }
+        catch (Refusal refusal)
+        {
+            return (null, refusal);
+        }
+    }
+
+    /// <remarks>Without an SPM every guest is refused several times a second: no exception for each of its callers.</remarks>
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop)
     {
         var route = leader();
         if (route is LeaderRoute.Nobody nobody)
@@ -44,7 +61,7 @@ sealed class VolumeGrowth(
     async Task<ExtendVolumeReply> AskAsync(LeaderRoute route, Guid volume, long absoluteBytes, CancellationToken stop)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next());
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices);
         var reply = route switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
@@ -60,7 +77,7 @@ sealed class VolumeGrowth(
         {
             throw Refusal.Unavailable("this node does not hold its host id now, so no answer of an SPM is loaded. What is active goes on.");
         }
-        return activator().Grow(volume, reply) switch
+        return await activator().GrowAsync(volume, reply) switch
         {
             // Another answer overtook this one and brought at least as much.
             GrowOutcome.Refused when activator().Find(volume)?.Export.AllocatedBytes >= absoluteBytes => reply,
