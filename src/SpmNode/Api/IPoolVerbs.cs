@@ -19,6 +19,9 @@ interface IPoolVerbs : IAsyncDisposable
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 
+    /// <summary>Changes the rules for space.</summary>
+    Task<SpaceReply> SetSpaceAsync(SpaceRequest request);
+
     /// <summary>What crashes left behind.</summary>
     /// <param name="collect">Take away what is proven to be nobody's; false: a dry run that writes nothing.</param>
     Task<GarbageReply> GarbageAsync(bool collect);

@@ -3,6 +3,7 @@ namespace OvirtSpm.Node.Api;
 /// <summary>What a node says of itself. Durations are seconds.</summary>
 /// <param name="LeaseMarginSeconds">Time left in which this host may act, if it never renewed again.</param>
 /// <param name="Watchdog"><c>none (unsafe)</c> unless a watchdog would reset this host when it hangs.</param>
+/// <param name="Space">Only the SPM's answer has it.</param>
 /// <param name="StaleWrites">Writes of a former SPM that landed late on the metadata, were found and replaced from memory.</param>
 public sealed record StatusReply(
     string Domain,
@@ -25,7 +26,8 @@ public sealed record StatusReply(
     long CommittedRequests,
     long StaleWrites,
     IReadOnlyList<ActiveVolumeReply> Active,
-    IReadOnlyList<string> Warnings);
+    IReadOnlyList<string> Warnings,
+    SpaceReply? Space = null);
 
 public sealed record ActiveVolumeReply(
     string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds, bool Exclusive = false);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Sizes;
 
@@ -11,7 +12,7 @@ static class DomainVerbs
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
 
-    public static Command Create() => new("domain", "Storage domains: create, info, check, gc, remove") { CreateDomain(), Info(), Check(), GarbageVerb.Create(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, info, set, check, gc, remove") { CreateDomain(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), Remove() };
 
     static Command CreateDomain()
     {
@@ -35,7 +36,7 @@ static class DomainVerbs
                 await Console.Error.WriteLineAsync(
                     "spm: watchdog timeout 0: nothing resets a host that hangs with the lease. One host acknowledges changes at any moment, but a write already queued may land late.");
             }
-            Print(parsed, domain);
+            await PrintAsync(parsed, domain);
             return 0;
         }));
         return command;
@@ -47,7 +48,7 @@ static class DomainVerbs
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             using var device = NodeComposition.OpenLun(parsed.GetValue(lun)!, readOnly: true, parsed.GetValue(sectorSize));
-            Print(parsed, await PoolDomain.OpenAsync(device));
+            await PrintAsync(parsed, await PoolDomain.OpenAsync(device));
             return 0;
         }));
         return command;
@@ -78,13 +79,14 @@ static class DomainVerbs
         return command;
     }
 
-    static void Print(ParseResult parsed, PoolDomain domain)
+    static async Task PrintAsync(ParseResult parsed, PoolDomain domain)
     {
         var group = domain.Group;
+        var space = SpaceSetting.Describe(SpaceRules.Of(await DomainView.ReadAsync(domain, group)));
         var reply = new DomainReply(
             domain.Uuid.ToString(), domain.Lun.Path, group.Uuid.ToString(), domain.Lun.SizeBytes, group.TotalExtents * group.ExtentSizeBytes,
             group.FreeExtents * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
-            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt);
+            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, space);
         if (parsed.GetValue(json))
         {
             Output.WriteJson(reply);
@@ -95,6 +97,7 @@ static class DomainVerbs
             ["domain", reply.Domain],
             ["LUN", $"{reply.Lun}, {SizeText.Format(reply.LunBytes)}, sectors of {reply.SectorSize} bytes"],
             ["space", $"{SizeText.Format(reply.FreeBytes)} free of {SizeText.Format(reply.TotalBytes)}, extents of {SizeText.Format(reply.ExtentSizeBytes)}"],
+            .. SpaceVerb.Rows(space).Skip(1),
             ["timeouts", $"T = {reply.IoTimeoutSeconds} s, W = {reply.WatchdogTimeoutSeconds} s"],
             ["failover", $"at most {domain.Timing.FailoverBound.TotalSeconds:0.#} s after a crash of the SPM"],
             ["metadata", $"epoch {reply.Epoch}, seqno {reply.Seqno}, two copies"],

@@ -16,10 +16,10 @@ sealed class VolumeGrowth(
     /// <summary>R24: numbers this host's requests; null for none.</summary>
     public RequestIds? Ids { get; init; }
 
-    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next());
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), byPerson);
         var reply = leader() switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),

@@ -116,6 +116,10 @@ sealed class PoolVerbs
 
     public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
 
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SpaceSetting.SetAsync(term, request);
+
+    public PoolSpace Space() => SpaceRules.Of(term.Volumes.View());
+
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 
     async Task<string?> WriterOfAsync(VolumeInfo volume, int except) =>

@@ -67,6 +67,13 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         }
     }
 
+    public async Task<SpaceReply> SetSpaceAsync(SpaceRequest request)
+    {
+        SpaceSetting.Check(request);
+        await using var pool = await OpenAsync();
+        return await pool.SetSpaceAsync(request);
+    }
+
     public async Task<GarbageReply> GarbageAsync(bool collect)
     {
         if (!collect)

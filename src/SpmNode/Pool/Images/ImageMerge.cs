@@ -184,7 +184,8 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         }
         if (needed > below.AllocatedBytes)
         {
-            await work.CommitAsync("extend", below.Name, draft => draft.Extend(below.Name, needed / work.ExtentBytes));
+            await work.CommitAsync("extend", below.Name, draft => SpaceRules.Refuse(draft, below.Name, needed / work.ExtentBytes, SpaceUse.Person)
+                ?? draft.Extend(below.Name, needed / work.ExtentBytes));
         }
         return work.Find(below.Name);
     }

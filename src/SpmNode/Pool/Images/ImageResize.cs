@@ -29,6 +29,7 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
         {
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent. 'spm journal show' says what it waits for.");
         }
+        using var promised = work.Promise(volume.Uuid, CowSizes.MaximumBytes(capacity, work.ExtentBytes), $"volume {volume.Name} was not resized");
         var operation = await work.BeginAsync(OperationKind.Resize, id, volume, capacity);
         try
         {

@@ -78,6 +78,9 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
         _ => throw new InvalidOperationException("a closed set of chains"),
     };
 
+    /// <exception cref="Refusal">Over-commit does not allow that it may need so much.</exception>
+    public IDisposable Promise(Guid volume, long bytes, string what) => term.Space.Promise(volume, bytes, Guid.Empty, what);
+
     public IReadOnlyList<VolumeInfo> ChildrenOf(VolumeInfo volume) => ImageChain.ChildrenOf(volume.Uuid, View().Volumes);
 
     public async Task<VolumeInfo> WriteSlotAsync(VolumeInfo volume, Func<VolumeSlot, VolumeSlot> change)
