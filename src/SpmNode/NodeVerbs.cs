@@ -55,7 +55,11 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain));
 
-    public async Task<VolumeReply> GetVolumeAsync(string reference) => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
+    public async Task<VolumeReply> GetVolumeAsync(string reference)
+    {
+        var volume = await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
+        return Guid.TryParseExact(volume.Volume, "D", out var uuid) ? volume with { Growth = node.Guests.GrowthOf(uuid) } : volume;
+    }
 
     public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
 

@@ -49,4 +49,15 @@ public sealed record GuestDiskReply(
     int Extends,
     double? LastLatencyMilliseconds,
     string? Why,
-    IReadOnlyList<double> LatenciesMilliseconds);
+    IReadOnlyList<double> LatenciesMilliseconds,
+    GrowthReply? Growth = null);
+
+/// <summary>How a thin volume grows now, with the arithmetic. Sizes are bytes, rates bytes per second.</summary>
+/// <param name="AwaitedBytes">factor × rate × latency.</param>
+/// <param name="LastingBytes">rate × span.</param>
+/// <param name="WatermarkBytes">Free space at which an extend is asked for: the larger of awaited and minimum.</param>
+/// <param name="ChunkBytes">What one extend adds: the largest of minimum, lasting and watermark, in whole extents.</param>
+/// <param name="Source">Who measured it.</param>
+public sealed record GrowthReply(
+    double BytesPerSecond, double LatencySeconds, int Factor, long AwaitedBytes, long MinimumWatermarkBytes, long WatermarkBytes,
+    double SpanSeconds, long LastingBytes, long MinimumChunkBytes, long MaximumChunkBytes, long ChunkBytes, string Source);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 namespace OvirtSpm.Node.Api;
 
 /// <summary>One volume as people and programs see it. Sizes are bytes.</summary>
+/// <param name="Growth">Only from a node that has it active and watches its guest.</param>
 public sealed record VolumeReply(
     string Volume,
     string Image,
@@ -17,7 +18,8 @@ public sealed record VolumeReply(
     int? Slot,
     string State,
     IReadOnlyList<string> ActiveOn,
-    IReadOnlyList<string> Problems)
+    IReadOnlyList<string> Problems,
+    GrowthReply? Growth = null)
 {
     /// <summary>The answer to a merge that was done before: nothing is left of this volume, and its parent has it all.</summary>
     public static VolumeReply Merged(string volume) => new(volume, "", null, "", null, "cow", "sparse", 0, 0, 0, null, "merged", [], []);

@@ -189,6 +189,15 @@ static class VolumeVerbs
         }
     }
 
+    static string[][] GrowthRows(GrowthReply growth) =>
+    [
+        ["watermark", $"{Exactly(growth.WatermarkBytes)} = max({growth.Factor} × {SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.LatencySeconds * 1000:0.#} ms = {SizeText.Format(growth.AwaitedBytes)}, at least {SizeText.Format(growth.MinimumWatermarkBytes)})"],
+        ["chunk", $"{Exactly(growth.ChunkBytes)} = max({SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.SpanSeconds:0.#} s = {SizeText.Format(growth.LastingBytes)}, at least {SizeText.Format(growth.MinimumChunkBytes)}, the watermark), at most {SizeText.Format(growth.MaximumChunkBytes)}, whole extents"],
+        ["", growth.Source],
+    ];
+
+    static string Exactly(long bytes) => $"{SizeText.Format(bytes)} ({bytes} bytes)";
+
     static void Print(IReadOnlyList<VolumeReply> volumes, bool asJson)
     {
         if (asJson)
@@ -230,6 +239,7 @@ static class VolumeVerbs
             ["slot", volume.Slot?.ToString() ?? "–"],
             ["state", volume.State],
             ["active on", volume.ActiveOn.Count == 0 ? "no host" : string.Join(", ", volume.ActiveOn)],
+            .. volume.Growth is { } growth ? GrowthRows(growth) : [],
             .. volume.Problems.Select(problem => new[] { "problem", problem }),
         ]);
     }

@@ -49,7 +49,9 @@ sealed class VolumeGrowth(
     {
         try
         {
-            return new ExtendAnswer.Extended((await GrowAsync(volume.Volume, absoluteBytes, stop)).AllocatedBytes);
+            // When the pool has not the whole chunk any more, one extent still keeps the guest going.
+            var least = (activator().Find(volume.Volume)?.Export.AllocatedBytes ?? absoluteBytes) + policy.ExtentBytes;
+            return new ExtendAnswer.Extended((await GrowToFitAsync(volume.Volume, Math.Min(least, absoluteBytes), absoluteBytes, stop)).AllocatedBytes);
         }
         catch (Refusal refusal)
         {
@@ -79,7 +81,7 @@ sealed class VolumeGrowth(
         }
     });
 
-    /// <summary>As much as would be good to have; when the pool has not that much, what the writes that wait need.</summary>
+    /// <summary>As much as would be good to have; when the pool has not that much, what is needed at least.</summary>
     async Task<ExtendVolumeReply> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
     {
         try
