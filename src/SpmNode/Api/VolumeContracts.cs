@@ -19,6 +19,9 @@ public sealed record VolumeReply(
     string State,
     IReadOnlyList<string> ActiveOn,
     IReadOnlyList<string> Problems,
+    string? Description = null,
+    string? Legality = null,
+    int? Generation = null,
     GrowthReply? Growth = null)
 {
     /// <summary>The answer to a merge that was done before: nothing is left of this volume, and its parent has it all.</summary>
@@ -60,10 +63,15 @@ public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long Length
 [JsonDerivedType(typeof(Share), "share")]
 [JsonDerivedType(typeof(Describe), "describe")]
 [JsonDerivedType(typeof(Merge), "merge")]
+[JsonDerivedType(typeof(Collapse), "collapse")]
+[JsonDerivedType(typeof(Set), "set")]
 public abstract record VolumeChange
 {
     /// <summary>R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</summary>
     public string? Request { get; init; }
+
+    /// <summary>The guarded-operation rule, as oVirt has it: refused unless the volume has this generation, and raised when it is done. Null: whatever it has.</summary>
+    public int? ExpectedGeneration { get; init; }
 
     /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
     public sealed record Reduce : VolumeChange;
@@ -79,6 +87,15 @@ public abstract record VolumeChange
 
     /// <summary>Write it into its parent and delete it; the answer is the parent.</summary>
     public sealed record Merge : VolumeChange;
+
+    /// <summary>Write it and everything between into the base of its chain; the answer is the base.</summary>
+    public sealed record Collapse : VolumeChange;
+
+    /// <summary>What is said of it; null stays as it is.</summary>
+    /// <param name="Description">The whole text, as oVirt's engine writes it; an alias is inside it as <c>{"DiskAlias":"…"}</c>.</param>
+    /// <param name="Legality"><c>legal</c> or <c>illegal</c>: an illegal volume is served to nobody.</param>
+    /// <param name="NextGeneration">Raise the generation: whoever still works with the old one is refused from then on.</param>
+    public sealed record Set(string? Description = null, string? Legality = null, bool NextGeneration = false) : VolumeChange;
 }
 
 public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);

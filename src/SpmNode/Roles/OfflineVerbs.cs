@@ -60,7 +60,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         {
             return await pool.ChangeVolumeAsync(volume.Name, change);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);
