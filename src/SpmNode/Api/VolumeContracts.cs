@@ -46,7 +46,9 @@ public sealed record CreateVolumeRequest(
 /// <param name="Epoch">The highest epoch the asking host has seen; a leader below it is no leader.</param>
 /// <param name="Request">As in <see cref="CreateVolumeRequest"/>.</param>
 /// <param name="ByPerson">A person asks through that host: unlike a running guest's, such a request leaves part of the reserve.</param>
-public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null, bool ByPerson = false);
+/// <param name="Devices">Uuids of the physical volumes that the asking host sees: it is given extents of these only. Null: of all.</param>
+public sealed record ExtendVolumeRequest(
+    long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null, IReadOnlyList<string>? Devices = null, bool ByPerson = false);
 
 /// <summary>The answer that a host loads without reading metadata (R12).</summary>
 /// <param name="Segments">All segments of the volume in order.</param>

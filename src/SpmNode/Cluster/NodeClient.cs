@@ -60,6 +60,8 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
+
     public Task<GarbageReply> GarbageAsync(bool collect) =>
         collect ? SendAsync<GarbageReply>(HttpMethod.Post, "v1/garbage/collect") : SendAsync<GarbageReply>(HttpMethod.Get, "v1/garbage");
 

@@ -28,7 +28,7 @@ sealed class SpaceRules(VolumeTable volumes)
             return null;
         }
         var floor = PoolSpace.Floor(use, SizeBytes(group), rules, group.ExtentSizeBytes) / group.ExtentSizeBytes;
-        return floor > 0 && draft.FreeExtents - floor < more ? new EditOutcome.NoSpace(more, Math.Max(0, draft.FreeExtents - floor)) : null;
+        return floor > 0 && draft.FreeExtents - floor < more ? new EditOutcome.NoSpace(more, Math.Max(0, draft.FreeExtents - floor), Math.Min(floor, draft.FreeExtents)) : null;
     }
 
     /// <summary>All that volumes can have.</summary>
