@@ -42,6 +42,9 @@ sealed class HostNode(
 
     public HostHealth? Health { get; init; }
 
+    /// <summary>Follows the pool's space while this host is SPM.</summary>
+    public SpaceMonitor? Space { get; init; }
+
     /// <summary>R26.</summary>
     public SleepGate Sleep { get; } = new();
 

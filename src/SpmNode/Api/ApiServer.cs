@@ -68,6 +68,7 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.AddDeviceAsync(request)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
+        app.MapPost("/v1/space", (SpaceRequest request, HttpRequest http) => AtLeaderAsync(node, http, () => node.SetSpaceAsync(request)));
         app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }
 

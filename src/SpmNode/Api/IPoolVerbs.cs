@@ -19,6 +19,9 @@ interface IPoolVerbs : IAsyncDisposable
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 
+    /// <summary>Changes the rules for space.</summary>
+    Task<SpaceReply> SetSpaceAsync(SpaceRequest request);
+
     /// <summary>Makes the domain larger by a device. Asking twice adds it once.</summary>
     Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request);
 

@@ -17,7 +17,7 @@ static class VolumeVerbs
     static readonly RequestIds ids = new(0, Guid.NewGuid());
     static readonly Argument<string> reference = new("volume") { Description = "uuid, unique prefix of it, or alias" };
 
-    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, merge, delete, activate, deactivate")
+    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate")
     {
         CreateVolume(),
         Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>
@@ -42,18 +42,37 @@ static class VolumeVerbs
             volume => $"{volume.Volume} is called '{volume.Alias}'"),
         Change("merge", "Write a volume into its parent and delete it.", [], _ => new VolumeChange.Merge(),
             volume => $"{volume.Volume} has it now"),
+        Change("collapse", "Write a volume and all below it into the base of its chain.", [], _ => new VolumeChange.Collapse(),
+            volume => $"{volume.Volume} has all of it now"),
+        Set(),
     };
 
     static readonly Option<bool> wipe = new("--wipe") { Description = "overwrite it with zeros first, so that nobody who gets the space can read what was there" };
     static readonly Argument<string> newSize = new("size") { Description = "virtual size, e.g. 20G" };
+    static readonly Option<int?> generation = new("--generation") { Description = "refused unless the volume has this generation; raised when it is done" };
     static readonly Argument<string> newAlias = new("alias") { Description = "a name for people" };
 
     static Command Change(string name, string what, Argument[] more, Func<ParseResult, VolumeChange> read, Func<VolumeReply, string> say) =>
-        Verb(name, what, [reference, .. more], writes: true, read, async (pool, parsed, change) =>
+        Verb(name, what, [reference, .. more], writes: true, parsed => read(parsed) with { ExpectedGeneration = parsed.GetValue(generation) }, async (pool, parsed, change) =>
         {
             var volume = await pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change);
             Say(parsed, volume, say(volume));
-        });
+        }, generation);
+
+    static Command Set()
+    {
+        var description = new Option<string>("--description") { Description = "the whole text, as oVirt keeps it; 'spm volume rename' changes the alias alone" };
+        var legality = new Option<string>("--legality") { Description = "legal · illegal: served to nobody" };
+        legality.AcceptOnlyFromAmong("legal", "illegal");
+        var next = new Option<bool>("--next-generation") { Description = "raise the generation: whoever works with the old one is refused from then on" };
+        return Verb("set", "Change what is said of a volume: description, legality, generation.", [reference], writes: true,
+            parsed => new VolumeChange.Set(parsed.GetValue(description), parsed.GetValue(legality), parsed.GetValue(next)) { ExpectedGeneration = parsed.GetValue(generation) },
+            async (pool, parsed, change) =>
+            {
+                var volume = await pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change);
+                Say(parsed, volume, $"{volume.Volume} is {volume.Legality}, of generation {volume.Generation}");
+            }, description, legality, next, generation);
+    }
 
     static Command CreateVolume()
     {
@@ -189,6 +208,15 @@ static class VolumeVerbs
         }
     }
 
+    static string[][] GrowthRows(GrowthReply growth) =>
+    [
+        ["watermark", $"{Exactly(growth.WatermarkBytes)} = max({growth.Factor} × {SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.LatencySeconds * 1000:0.#} ms = {SizeText.Format(growth.AwaitedBytes)}, at least {SizeText.Format(growth.MinimumWatermarkBytes)})"],
+        ["chunk", $"{Exactly(growth.ChunkBytes)} = max({SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.SpanSeconds:0.#} s = {SizeText.Format(growth.LastingBytes)}, at least {SizeText.Format(growth.MinimumChunkBytes)}, the watermark), at most {SizeText.Format(growth.MaximumChunkBytes)}, whole extents"],
+        ["", growth.Source],
+    ];
+
+    static string Exactly(long bytes) => $"{SizeText.Format(bytes)} ({bytes} bytes)";
+
     static void Print(IReadOnlyList<VolumeReply> volumes, bool asJson)
     {
         if (asJson)
@@ -229,7 +257,10 @@ static class VolumeVerbs
             ["allocated", $"{SizeText.Format(volume.AllocatedBytes)} of at most {SizeText.Format(volume.MaximumBytes)}"],
             ["slot", volume.Slot?.ToString() ?? "–"],
             ["state", volume.State],
+            .. volume.Legality is { } legality ? (string[][])[["legality", $"{legality}, generation {volume.Generation}"]] : [],
+            .. volume.Description is { Length: > 0 } text ? (string[][])[["description", text]] : [],
             ["active on", volume.ActiveOn.Count == 0 ? "no host" : string.Join(", ", volume.ActiveOn)],
+            .. volume.Growth is { } growth ? GrowthRows(growth) : [],
             .. volume.Problems.Select(problem => new[] { "problem", problem }),
         ]);
     }

@@ -16,11 +16,11 @@ sealed class VolumeGrowth(
     /// <summary>R24: numbers this host's requests; null for none.</summary>
     public RequestIds? Ids { get; init; }
 
-    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
     {
         try
         {
-            return await AskOnceAsync(volume, absoluteBytes, stop);
+            return await AskOnceAsync(volume, absoluteBytes, stop, byPerson);
         }
         catch (Refusal full) when (full.Code == RefusalCode.NoSpace)
         {
@@ -29,14 +29,14 @@ sealed class VolumeGrowth(
             {
                 throw;
             }
-            return await AskOnceAsync(volume, absoluteBytes, stop);
+            return await AskOnceAsync(volume, absoluteBytes, stop, byPerson);
         }
     }
 
-    async Task<ExtendVolumeReply> AskOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    async Task<ExtendVolumeReply> AskOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices);
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices, byPerson);
         var reply = leader() switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
@@ -66,7 +66,9 @@ sealed class VolumeGrowth(
     {
         try
         {
-            return new ExtendAnswer.Extended((await GrowAsync(volume.Volume, absoluteBytes, stop)).AllocatedBytes);
+            // When the pool has not the whole chunk any more, one extent still keeps the guest going.
+            var least = (activator().Find(volume.Volume)?.Export.AllocatedBytes ?? absoluteBytes) + policy.ExtentBytes;
+            return new ExtendAnswer.Extended((await GrowToFitAsync(volume.Volume, Math.Min(least, absoluteBytes), absoluteBytes, stop)).AllocatedBytes);
         }
         catch (Refusal refusal)
         {
@@ -96,7 +98,7 @@ sealed class VolumeGrowth(
         }
     });
 
-    /// <summary>As much as would be good to have; when the pool has not that much, what the writes that wait need.</summary>
+    /// <summary>As much as would be good to have; when the pool has not that much, what is needed at least.</summary>
     async Task<ExtendVolumeReply> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
     {
         try

@@ -1,4 +1,5 @@
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Pool.Images;
@@ -28,6 +29,7 @@ sealed class PoolVerbs
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
     readonly GarbageCollection garbage;
+    volatile SeenSpace? space;
 
     public PoolVerbs(
         SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
@@ -95,7 +97,7 @@ sealed class PoolVerbs
             change.Request, kind, id => ChangeAsync(reference, change, id),
             volume => term.Volumes.Find(volume) is { } there
                 ? Task.FromResult(Describe(there))
-                : change is VolumeChange.Merge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
+                : change is VolumeChange.Merge or VolumeChange.Collapse ? Task.FromResult(VolumeReply.Merged($"{volume}"))
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null);
 
@@ -119,6 +121,21 @@ sealed class PoolVerbs
     }
 
     public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SpaceSetting.SetAsync(term, request);
+
+    /// <summary>For people, who look often: reckoned anew only after a commit. What decides reckons for itself.</summary>
+    public PoolSpace Space()
+    {
+        var (group, last) = (term.Volumes.Group, space);
+        if (!ReferenceEquals(last?.Group, group))
+        {
+            space = last = new(group, SpaceRules.Of(term.Volumes.View()));
+        }
+        return last!.Space;
+    }
+
+    sealed record SeenSpace(VolumeGroup Group, PoolSpace Space);
 
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 

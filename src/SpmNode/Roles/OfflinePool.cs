@@ -70,6 +70,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
 
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => verbs.SetSpaceAsync(request);
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
 
     public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);

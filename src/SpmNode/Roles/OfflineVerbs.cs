@@ -60,11 +60,18 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         {
             return await pool.ChangeVolumeAsync(volume.Name, change);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);
         }
+    }
+
+    public async Task<SpaceReply> SetSpaceAsync(SpaceRequest request)
+    {
+        SpaceSetting.Check(request);
+        await using var pool = await OpenAsync();
+        return await pool.SetSpaceAsync(request);
     }
 
     public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)

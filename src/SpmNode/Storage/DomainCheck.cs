@@ -1,6 +1,7 @@
 using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Volumes;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.SpmVolume;
 using LeaseError = OvirtSpm.Leases.OnDisk.RecordError;
 
@@ -33,6 +34,10 @@ static class DomainCheck
             if (domain.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
                 findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(domain.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
+            }
+            if (SpaceTags.Parse(domain.Group.Tags).Wrong is { Count: > 0 } wrong)
+            {
+                findings.Add(new(false, "domain", $"tags {string.Join(", ", wrong)}: the most careful reading counts; 'spm domain set' writes them anew"));
             }
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);

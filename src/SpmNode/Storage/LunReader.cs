@@ -100,6 +100,8 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
 
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
 
     public async Task<GarbageReply> GarbageAsync(bool collect) => collect ? throw NoLease() : await FindGarbageAsync(await PoolDomain.OpenAsync(lun));
