@@ -6,15 +6,20 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Tasks;
 
 namespace OvirtSpm.Node;
 
 /// <summary>A node's answers to its API.</summary>
-sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics) : INodeVerbs
+sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics, RequestIds ids) : INodeVerbs
 {
+    readonly NodeTasks tasks = new(() => Leading(node), ids, node.Clock);
+
     PoolDomain Domain => node.Domain;
 
     public IHostVerbs Hosts { get; } = new HostVerbs(node);
+
+    public ITaskVerbs Tasks => tasks;
 
     public StatusReply Status()
     {
@@ -57,7 +62,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) =>
+        request.Source is null ? Leading().CreateVolumeAsync(request, progress, stop) : tasks.EndOfAsync(Tasks.Begin(request));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
@@ -73,7 +79,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Leading().DeleteVolumeAsync(reference, request, wipe);
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
+        change is VolumeChange.Merge ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
@@ -110,7 +117,9 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    PoolVerbs Leading() => node.Verbs
+    PoolVerbs Leading() => Leading(node);
+
+    static PoolVerbs Leading(HostNode node) => node.Verbs
         ?? throw Refusal.NotLeader("this node is not the SPM, or its deadline has passed. Ask again: the request is sent to the SPM of now.");
 
     async Task<ActiveVolume?> ActiveHereAsync(string reference)

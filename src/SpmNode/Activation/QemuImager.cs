@@ -18,6 +18,8 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    public IImageTransfer Transfer { get; } = new QemuTransfer(lun, server, pvUuid, scratch, clock);
+
     public IImageTool Content { get; } = new QemuImageTool(lun, server, pvUuid, scratch, clock);
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)

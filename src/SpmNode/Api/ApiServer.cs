@@ -35,6 +35,7 @@ static class ApiServer
         MapChanging(app, node);
         MapLocal(app, node);
         MapHosts(app, node);
+        TaskRoutes.Map(app, node);
         return app;
     }
 
@@ -58,11 +59,11 @@ static class ApiServer
     static void MapChanging(WebApplication app, INodeVerbs node)
     {
         app.MapPost("/v1/volumes", (CreateVolumeRequest request, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
+            TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.Begin(request)) : AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
         app.MapPost("/v1/volumes/{reference}/extend", (string reference, ExtendVolumeRequest request, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), request.HostId is null ? reference : null));
+            AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), volumeActiveHere: request.HostId is null ? reference : null));
         app.MapPost("/v1/volumes/{reference}/changes", (string reference, VolumeChange change, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
+            TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.Begin(reference, change)) : AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
     }
@@ -88,7 +89,9 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.Hosts.ConfirmDeadAsync(host, request)));
     }
 
-    static async Task<IResult> AtLeaderAsync<T>(INodeVerbs node, HttpRequest http, Func<Task<T>> act, string? volumeActiveHere = null)
+    /// <param name="answer">How the result is answered, when not with 200.</param>
+    internal static async Task<IResult> AtLeaderAsync<T>(
+        INodeVerbs node, HttpRequest http, Func<Task<T>> act, Func<T, IResult>? answer = null, string? volumeActiveHere = null)
     {
         if (await node.RedirectToLeaderAsync(volumeActiveHere) is { } leader)
         {
@@ -96,7 +99,8 @@ static class ApiServer
         }
         try
         {
-            return Results.Ok(await act());
+            var result = await act();
+            return answer is null ? Results.Ok(result) : answer(result);
         }
         catch (Refusal refusal) when (refusal.Code == RefusalCode.NotLeader)
         {

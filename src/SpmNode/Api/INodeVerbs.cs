@@ -5,6 +5,8 @@ interface INodeVerbs : IPoolVerbs
 {
     IHostVerbs Hosts { get; }
 
+    ITaskVerbs Tasks { get; }
+
     StatusReply Status();
 
     Task<IReadOnlyList<HostReply>> HostsAsync();

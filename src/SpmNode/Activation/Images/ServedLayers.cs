@@ -23,9 +23,7 @@ sealed class ServedLayers : IAsyncDisposable
         ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock,
         IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable)
     {
-        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
-        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var all = new ServedLayers(directory, layers);
+        var all = new ServedLayers(NewDirectory(scratch), layers);
         try
         {
             foreach (var layer in layers)
@@ -46,6 +44,14 @@ sealed class ServedLayers : IAsyncDisposable
             await all.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>For one piece of work alone; the next life of the node removes what a killed one left.</summary>
+    public static string NewDirectory(string scratch)
+    {
+        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
+        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return directory;
     }
 
     public static VolumeSegment Segment(ILun lun, string pvUuid, SegmentReply segment) => segment.PvUuid == pvUuid

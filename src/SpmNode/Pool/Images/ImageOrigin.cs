@@ -17,10 +17,18 @@ abstract record ImageOrigin
     /// <summary>A copy of what a chain reads as.</summary>
     public sealed record CopyOf(IReadOnlyList<VolumeInfo> Chain) : ImageOrigin;
 
+    /// <summary>What a file outside the pool reads as.</summary>
+    public sealed record FileOf(ImageSource Source) : ImageOrigin;
+
     /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
     /// <returns>The request with its size and image given.</returns>
-    public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work)
+    /// <param name="file">What comes from outside; null for nothing.</param>
+    public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work, ImageSource? file = null)
     {
+        if (file is not null)
+        {
+            return (new FileOf(file), OfFile(request, file));
+        }
         if (request is { Parent: not null, Source: not null })
         {
             throw Refusal.Invalid("a volume begins on a parent or as a copy, not both.");
@@ -56,10 +64,17 @@ abstract record ImageOrigin
         return (new Nothing(), request);
     }
 
-    static long Sized(long asked, VolumeInfo origin) =>
-        asked == 0 || asked >= origin.Slot!.CapacityBytes
-            ? Math.Max(asked, origin.Slot!.CapacityBytes)
-            : throw Refusal.Invalid($"{SizeText.Format(asked)} are less than the {SizeText.Format(origin.Slot.CapacityBytes)} of {origin.Name}: the end of its disk would be lost. Ask for more, or leave the size out.");
+    /// <summary>A request for a volume that a file fills, with its size given.</summary>
+    public static CreateVolumeRequest OfFile(CreateVolumeRequest request, ImageSource file) => request is { Parent: null, Source: null }
+        ? request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, file.VirtualSizeBytes, file.Name) }
+        : throw Refusal.Invalid("a volume is filled from a file, or begins with another volume, not both.");
+
+    static long Sized(long asked, VolumeInfo origin) => Sized(asked, origin.Slot!.CapacityBytes, origin.Name);
+
+    static long Sized(long asked, long has, string name) =>
+        asked == 0 || asked >= has
+            ? Math.Max(asked, has)
+            : throw Refusal.Invalid($"{SizeText.Format(asked)} are less than the {SizeText.Format(has)} of {name}: the end of its disk would be lost. Ask for more, or leave the size out.");
 
     /// <summary>Sees to it that what the new volume begins with stays as it is until the volume is finished.</summary>
     public async Task<IAsyncDisposable> KeepAsync(ImageWork work)
