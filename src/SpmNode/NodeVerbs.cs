@@ -11,15 +11,29 @@ using OvirtSpm.Node.Tasks;
 namespace OvirtSpm.Node;
 
 /// <summary>A node's answers to its API.</summary>
-sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics, RequestIds ids) : INodeVerbs
+sealed class NodeVerbs : INodeVerbs
 {
-    readonly NodeTasks tasks = new(() => Leading(node), ids, node.Clock);
+    readonly HostNode node;
+    readonly VolumeGrowth growth;
+    readonly Func<string> metrics;
+    readonly NodeTasks tasks;
+
+    /// <param name="ids">For work whose caller numbers nothing.</param>
+    public NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics, RequestIds ids)
+    {
+        (this.node, this.growth, this.metrics) = (node, growth, metrics);
+        tasks = new NodeTasks(Leading, ids, node.Clock);
+        Transfers = new NodeTransfers(tasks, Leading, node.Clock);
+        Hosts = new HostVerbs(node);
+    }
 
     PoolDomain Domain => node.Domain;
 
-    public IHostVerbs Hosts { get; } = new HostVerbs(node);
+    public IHostVerbs Hosts { get; }
 
     public ITaskVerbs Tasks => tasks;
+
+    public IDiskTransfers Transfers { get; }
 
     public StatusReply Status()
     {
@@ -117,9 +131,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics,
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    PoolVerbs Leading() => Leading(node);
-
-    static PoolVerbs Leading(HostNode node) => node.Verbs
+    PoolVerbs Leading() => node.Verbs
         ?? throw Refusal.NotLeader("this node is not the SPM, or its deadline has passed. Ask again: the request is sent to the SPM of now.");
 
     async Task<ActiveVolume?> ActiveHereAsync(string reference)

@@ -36,6 +36,7 @@ static class ApiServer
         MapLocal(app, node);
         MapHosts(app, node);
         TaskRoutes.Map(app, node);
+        TransferRoutes.Map(app, node);
         return app;
     }
 
@@ -133,6 +134,12 @@ static class ApiServer
             await context.Response.WriteAsJsonAsync(
                 new ErrorReply($"the request cannot be read: {bad.InnerException?.Message ?? bad.Message}", nameof(RefusalCode.Invalid)), Output.Json);
         }
+        catch (NotSupportedException unnamed) when (!context.Response.HasStarted)
+        {
+            // A body of one of several kinds that does not say of which.
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await context.Response.WriteAsJsonAsync(new ErrorReply($"the request cannot be read: {unnamed.Message}", nameof(RefusalCode.Invalid)), Output.Json);
+        }
         catch (IOException failed) when (!context.Response.HasStarted)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
@@ -143,6 +150,7 @@ static class ApiServer
     static int Status(RefusalCode code) => code switch
     {
         RefusalCode.Invalid => StatusCodes.Status400BadRequest,
+        RefusalCode.OutOfRange => StatusCodes.Status416RangeNotSatisfiable,
         RefusalCode.NotFound => StatusCodes.Status404NotFound,
         RefusalCode.Conflict => StatusCodes.Status409Conflict,
         RefusalCode.NotLeader => StatusCodes.Status421MisdirectedRequest,

@@ -7,6 +7,8 @@ interface INodeVerbs : IPoolVerbs
 
     ITaskVerbs Tasks { get; }
 
+    IDiskTransfers Transfers { get; }
+
     StatusReply Status();
 
     Task<IReadOnlyList<HostReply>> HostsAsync();

@@ -78,7 +78,7 @@ sealed class PoolVerbs
 
     public Task<VolumeReply> ImportVolumeAsync(CreateVolumeRequest request, ImageSource file, IProgress<double> progress, CancellationToken stop) => desk.AskAsync(
         request.Request, OperationKind.Create,
-        async id => Describe(await creation.CreateAsync(request, id, file, progress, stop)), CreatedBefore);
+        async id => Describe(await creation.CreateAsync(request, id, new ImageOrigin.FileOf(file), progress, stop)), CreatedBefore);
 
     /// <summary>R24: what became of a request that a former SPM was asked, as far as the journal knows.</summary>
     public TaskReply? Recall(RequestId id) => term.Journal.Find(id) switch
@@ -87,6 +87,13 @@ sealed class PoolVerbs
         { IsOpen: true } => new TaskReply($"{id}", "", "", "running", 0, CanCancel: false),
         _ => null,
     };
+
+    public Task<VolumeReply> UploadVolumeAsync(CreateVolumeRequest request, Upload upload, IProgress<double> progress, CancellationToken stop) => desk.AskAsync(
+        request.Request, OperationKind.Create,
+        async id => Describe(await creation.CreateAsync(request, id, new ImageOrigin.Sent(upload), progress, stop)), CreatedBefore);
+
+    /// <summary>Lets somebody read what a volume is, as long as that lasts.</summary>
+    public Task<VolumeReply> DownloadVolumeAsync(string reference, Download download, CancellationToken stop) => export.DownloadAsync(reference, download, Describe, stop);
 
     public Task ExportVolumeAsync(string reference, string path, DiskFormat format, IProgress<double> progress, CancellationToken stop) =>
         export.ExportAsync(reference, path, format, progress, stop);

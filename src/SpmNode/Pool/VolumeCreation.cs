@@ -29,12 +29,12 @@ sealed class VolumeCreation(
     readonly HashSet<Guid> underWay = [];
     readonly Lock guard = new();
 
-    /// <param name="file">What it is filled from, if that comes from outside the pool.</param>
+    /// <param name="outside">What it is filled from, if that comes from outside the pool.</param>
     /// <param name="stop">Takes it back, as long as it is not filled.</param>
     public async Task<VolumeInfo> CreateAsync(
-        CreateVolumeRequest request, RequestId? id = null, ImageSource? file = null, IProgress<double>? progress = null, CancellationToken stop = default)
+        CreateVolumeRequest request, RequestId? id = null, ImageOrigin? outside = null, IProgress<double>? progress = null, CancellationToken stop = default)
     {
-        (var origin, request) = ImageOrigin.Of(request, work, file);
+        (var origin, request) = outside is null ? ImageOrigin.Of(request, work) : (outside, ImageOrigin.Filled(request, outside));
         var wanted = WantedVolume.From(request, term.Domain.Uuid, term.Volumes.Group.ExtentSizeBytes, choice);
         if (origin is ImageOrigin.On { Parent: var below })
         {
@@ -49,7 +49,7 @@ sealed class VolumeCreation(
         }
         try
         {
-            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, origin, id, new Filling(progress ?? new Progress<double>(), stop));
+            var there = await AlreadyThereAsync(wanted, isCopy: outside is null) ?? await CreateAsync(wanted, origin, id, new Filling(progress ?? new Progress<double>(), stop));
             Fenced(wanted); // R1: what is said rests on a term that still lasts
             return there;
         }
@@ -62,7 +62,8 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task<VolumeInfo?> AlreadyThereAsync(WantedVolume wanted)
+    /// <param name="isCopy">What it would begin with is known from the request; otherwise nobody knows whether it is what is there.</param>
+    async Task<VolumeInfo?> AlreadyThereAsync(WantedVolume wanted, bool isCopy)
     {
         if (term.Volumes.Find(wanted.Uuid) is not { } there)
         {
@@ -77,6 +78,10 @@ sealed class VolumeCreation(
         {
             // "It is there already" would be the acknowledgement of a volume that is gone a moment later.
             throw Refusal.Conflict($"volume {wanted.Uuid} is there and is being deleted; ask again when it is gone.");
+        }
+        if (!isCopy)
+        {
+            throw Refusal.Conflict($"volume {wanted.Uuid} is there already, whole; what it holds is not compared. Delete it first, or choose another uuid.");
         }
         return there.Slot is { } slot && slot.Format == wanted.Format && slot.CapacityBytes == wanted.CapacityBytes && slot.Parent == wanted.Parent
             ? there
@@ -183,6 +188,15 @@ sealed class VolumeCreation(
                 var target = await TargetAsync(wanted, segments, file.VirtualSizeBytes);
                 await imager.Transfer.ImportAsync(file, target, term.Fence.MayWrite, filling.Progress, filling.Stop);
                 break;
+            case (ImageOrigin.Sent { Upload: var upload }, var format):
+                var empty = await TargetAsync(wanted, segments, upload.SizeBytes);
+                GrowLayer? grow = format == VolumeFormat.Cow ? bytes => GrowAsync(wanted, bytes) : null;
+                empty = grow is null ? empty : empty with { SizeBytes = CowSizes.MaximumBytes(wanted.CapacityBytes, term.Volumes.Group.ExtentSizeBytes) };
+                await using (var disk = await imager.Transfer.OpenAsync(empty, grow, term.Fence.MayWrite, filling.Stop))
+                {
+                    await upload.RunAsync(disk, term.Fence.MayWrite, filling.Progress, filling.Stop);
+                }
+                break;
             case (_, VolumeFormat.Cow):
                 await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
                 break;
@@ -203,6 +217,14 @@ sealed class VolumeCreation(
         }
         await imager.ZeroAsync(VolumeExtension.Behind(segments, comingBytes / ZeroUnit * ZeroUnit), term.Fence.MayWrite);
         return new ImageLayer(wanted.Name, VolumeFormat.Raw, wanted.CapacityBytes, segments);
+    }
+
+    /// <summary>What a thin image needs is known only when it has come: extent by extent, as for a guest.</summary>
+    async Task<IReadOnlyList<SegmentReply>> GrowAsync(WantedVolume wanted, long bytes)
+    {
+        var extents = CowSizes.RoundUp(bytes, term.Volumes.Group.ExtentSizeBytes) / term.Volumes.Group.ExtentSizeBytes;
+        var group = await work.CommitAsync("fill", wanted.Name, draft => draft.Extend(wanted.Name, extents));
+        return VolumeExtension.Segments(group, group.Find(wanted.Name)!);
     }
 
     async Task CommitTagsAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)

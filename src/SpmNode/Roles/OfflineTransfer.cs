@@ -14,7 +14,7 @@ sealed class OfflineTransfer(ILun lun, OfflinePorts ports, bool wait) : ITransfe
     public async Task<VolumeReply> ImportAsync(CreateVolumeRequest request, ImageSource file, IProgress<double> progress, CancellationToken stop)
     {
         var view = await reader.ViewAsync();
-        WantedVolume.From(ImageOrigin.OfFile(request, file), view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
+        WantedVolume.From(ImageOrigin.Filled(request, new ImageOrigin.FileOf(file)), view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
         await using var pool = await OpenAsync(stop);
         return await pool.Verbs.ImportVolumeAsync(request, file, progress, stop);
     }

@@ -30,6 +30,13 @@ sealed class NodeTasks(Func<PoolVerbs> leading, RequestIds ids, TimeProvider clo
             (progress, _) => verbs.ChangeVolumeAsync(reference, change with { Request = id }, progress));
     }
 
+    public TaskReply Begin(string id, string kind, string volume, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act) =>
+        board.Begin(id, kind, volume, null, act);
+
+    public TaskReply? Find(string id) => board.Find(id);
+
+    public Task EndOf(string id) => board.EndOf(id);
+
     /// <summary>For whoever waits for the work itself.</summary>
     /// <exception cref="Refusal">Why there is no result.</exception>
     public async Task<VolumeReply> EndOfAsync(TaskReply begun)
@@ -67,7 +74,8 @@ sealed class NodeTasks(Func<PoolVerbs> leading, RequestIds ids, TimeProvider clo
         return leading().Recall(id) ?? throw Refusal.NotFound($"there is no task {task}. One whose SPM ended before it began anything leaves no trace; ask for the work again with the same id.");
     }
 
-    string Id(string? request) => request is null ? ids.Next()
+    /// <summary>The id under which a request's task runs: its own, or a new one.</summary>
+    public string Id(string? request) => request is null ? ids.Next()
         : RequestId.TryParse(request, out _) ? request
         : throw Refusal.Invalid("the request's id is not one: HOST.LIFE.NUMBER is expected, e.g. 3.0f8fad5bd9cb469fa16570867728950e.17. Leave it out, or fix the caller.");
 }

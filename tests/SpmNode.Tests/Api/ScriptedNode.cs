@@ -21,6 +21,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public ITaskVerbs Tasks { get; init; } = new ScriptedTasks();
 
+    public IDiskTransfers Transfers { get; init; } = new ScriptedDisks();
+
     public StatusReply Status() => new(
         "d", 1, "n", "following", 1, null, Margin, null, null, null, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
 

@@ -18,7 +18,7 @@ public sealed class VolumeImportTests
         IReadOnlyList<Node.Api.VolumeReply> during = [];
         term.Transfer = new ScriptedTransfer { Import = async (_, _, _) => during = await TestDomain.VolumesAsync(term.Lun.Copy()) };
         using var file = Source(1 << 30);
-        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), file: file);
+        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), outside: new ImageOrigin.FileOf(file));
         Assert.Equal("initializing", Assert.Single(during).State);
         // 300 MiB as measured, one chunk of room, whole extents.
         Assert.Equal((1L << 30, 512 * Mib), (made.Slot!.CapacityBytes, made.AllocatedBytes));
@@ -41,7 +41,7 @@ public sealed class VolumeImportTests
             },
         };
         using var file = Source(1 << 30);
-        var importing = term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), file: file, stop: cancelled.Token);
+        var importing = term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), outside: new ImageOrigin.FileOf(file), stop: cancelled.Token);
         await filling.Task;
         Assert.Single(await TestDomain.VolumesAsync(term.Lun.Copy()));
         await cancelled.CancelAsync();
@@ -58,12 +58,12 @@ public sealed class VolumeImportTests
         using var early = new CancellationTokenSource();
         term.Transfer = new ScriptedTransfer { Import = (_, _, _) => early.CancelAsync() };
         using var file = Source(1 << 30);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), file: file, stop: early.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), outside: new ImageOrigin.FileOf(file), stop: early.Token));
         Assert.Empty(await TestDomain.VolumesAsync(term.Lun.Copy()));
 
         term.Transfer = new ScriptedTransfer();
         using var late = new CancellationTokenSource();
-        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), file: file, stop: late.Token);
+        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 0), outside: new ImageOrigin.FileOf(file), stop: late.Token);
         await late.CancelAsync();
         Assert.Equal("ready", Assert.Single(await TestDomain.VolumesAsync(term.Lun.Copy())).State);
         Assert.Equal(1L << 30, made.Slot!.CapacityBytes);
@@ -74,7 +74,7 @@ public sealed class VolumeImportTests
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
         using var file = Source((200 * Mib) + 1000);
-        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, "raw", 0), file: file);
+        var made = await term.Creation.CreateAsync(TestTerm.Request(volume, "raw", 0), outside: new ImageOrigin.FileOf(file));
         Assert.Equal(256 * Mib, made.Slot!.CapacityBytes);
         // From the last 4 KiB that the disk fills: its end is inside a sector.
         Assert.Equal(56 * Mib, term.Zeroed.Sum(segment => segment.LengthBytes));
@@ -86,7 +86,7 @@ public sealed class VolumeImportTests
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
         var writes = term.Lun.Writes;
         using var file = Source(1 << 30);
-        var refusal = await Assert.ThrowsAsync<Refusal>(() => term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 512 * Mib), file: file));
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => term.Creation.CreateAsync(TestTerm.Request(volume, bytes: 512 * Mib), outside: new ImageOrigin.FileOf(file)));
         Assert.Contains("the end of its disk would be lost", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(writes, term.Lun.Writes);
     }

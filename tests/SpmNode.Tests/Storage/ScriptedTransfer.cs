@@ -13,5 +13,12 @@ sealed class ScriptedTransfer : IImageTransfer
 
     public Task ImportAsync(ImageSource source, ImageLayer target, Func<bool> mayWrite, IProgress<double> progress, CancellationToken stop) => Import(progress, mayWrite, stop);
 
+    /// <summary>Where what is sent goes.</summary>
+    public IRawDisk? Disk { get; init; }
+
+    public Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop) => Task.FromResult(Disk!);
+
+    public Task<IRawDisk> OpenAsync(IReadOnlyList<ImageLayer> chain, CancellationToken stop) => Task.FromResult(Disk!);
+
     public Task ExportAsync(IReadOnlyList<ImageLayer> chain, string path, DiskFormat format, IProgress<double> progress, CancellationToken stop) => Task.CompletedTask;
 }

@@ -41,6 +41,20 @@ sealed class QemuTransfer(ILun lun, IVolumeServer server, string pvUuid, string 
             $"exporting volume {chain[0].Volume}", ["convert", "-p", "-f", "raw", "-O", QemuImageTool.Name(format), .. options, address, path], progress, stop);
     }
 
+    public async Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop)
+    {
+        var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, [target], mayWrite, _ => true, grow);
+        return await QemuRawDisk.OpenAsync(
+            served, () => StorageDaemon.OpenAsync(served, [target], _ => true, clock, stop), writable: true, $"volume {target.Volume}", stop);
+    }
+
+    public async Task<IRawDisk> OpenAsync(IReadOnlyList<ImageLayer> chain, CancellationToken stop)
+    {
+        var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, chain, null, _ => false);
+        return await QemuRawDisk.OpenAsync(
+            served, () => StorageDaemon.OpenAsync(served, chain, _ => false, clock, stop), writable: false, $"volume {chain[0].Volume}", stop);
+    }
+
     /// <summary>Two readers of one header must agree, or the end of the disk would be lost, or made up.</summary>
     static async Task CheckSizeAsync(ServedFile served, ImageSource source, CancellationToken stop)
     {

@@ -21,12 +21,23 @@ sealed class ImageExport(ImageWork work, IVolumeImager imager, GrowthPolicy poli
         return Needs.Of(chain[0].Slot!.CapacityBytes, needed, policy, work.ExtentBytes);
     });
 
+    /// <summary>Until whoever reads says that it was all, or nothing was read for a long time.</summary>
+    public Task<VolumeReply> DownloadAsync(string reference, Download download, Func<VolumeInfo, VolumeReply> describe, CancellationToken stop) => OnChainAsync(reference, async chain =>
+    {
+        await using var disk = await imager.Transfer.OpenAsync([.. chain.Select(work.Layer)], stop);
+        await download.RunAsync(disk, disk.SizeBytes, work.MayWrite, stop);
+        return describe(chain[0]);
+    });
+
     /// <summary>R10: with an entry in the activation map, unless nobody can write it: what is read is one moment of the disk.</summary>
     async Task<T> OnChainAsync<T>(string reference, Func<IReadOnlyList<VolumeInfo>, Task<T>> act)
     {
         var (origin, _) = ImageOrigin.Of(new CreateVolumeRequest("", null, 0, "", null, false, Source: reference), work);
         await using var kept = await origin.KeepAsync(work);
         origin.Recheck(work);
-        return await act(((ImageOrigin.CopyOf)origin).Chain);
+        var result = await act(((ImageOrigin.CopyOf)origin).Chain);
+        // Templates and parents are kept by this SPM's word alone: read to the end under a term that still lasts, or not at all.
+        work.Fenced(reference);
+        return result;
     }
 }

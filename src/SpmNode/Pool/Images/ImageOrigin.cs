@@ -20,15 +20,13 @@ abstract record ImageOrigin
     /// <summary>What a file outside the pool reads as.</summary>
     public sealed record FileOf(ImageSource Source) : ImageOrigin;
 
+    /// <summary>What somebody sends, piece by piece.</summary>
+    public sealed record Sent(Upload Upload) : ImageOrigin;
+
     /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
     /// <returns>The request with its size and image given.</returns>
-    /// <param name="file">What comes from outside; null for nothing.</param>
-    public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work, ImageSource? file = null)
+    public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work)
     {
-        if (file is not null)
-        {
-            return (new FileOf(file), OfFile(request, file));
-        }
         if (request is { Parent: not null, Source: not null })
         {
             throw Refusal.Invalid("a volume begins on a parent or as a copy, not both.");
@@ -64,10 +62,15 @@ abstract record ImageOrigin
         return (new Nothing(), request);
     }
 
-    /// <summary>A request for a volume that a file fills, with its size given.</summary>
-    public static CreateVolumeRequest OfFile(CreateVolumeRequest request, ImageSource file) => request is { Parent: null, Source: null }
-        ? request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, file.VirtualSizeBytes, file.Name) }
-        : throw Refusal.Invalid("a volume is filled from a file, or begins with another volume, not both.");
+    /// <summary>A request for a volume that is filled from outside, with its size given.</summary>
+    public static CreateVolumeRequest Filled(CreateVolumeRequest request, ImageOrigin outside) => request is not { Parent: null, Source: null }
+        ? throw Refusal.Invalid("a volume is filled from outside, or begins with another volume, not both.")
+        : outside switch
+        {
+            FileOf { Source: var file } => request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, file.VirtualSizeBytes, file.Name) },
+            Sent { Upload: var upload } => request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, upload.SizeBytes, "the upload") },
+            _ => throw new InvalidOperationException("nothing else comes from outside"),
+        };
 
     static long Sized(long asked, VolumeInfo origin) => Sized(asked, origin.Slot!.CapacityBytes, origin.Name);
 
