@@ -77,24 +77,43 @@ internal sealed class FreeSpace
         return new FreeSpace(ImmutableSortedSet.CreateRange(ByPlace, runs), givable, allocatable, givable.Sum(pv => pv.Item2));
     }
 
+    /// <summary>The same extents, given away on these physical volumes only. Costs nothing where that is so already.</summary>
+    public FreeSpace Offering(ImmutableArray<bool> may)
+    {
+        if (may.AsSpan().SequenceEqual(allocatable.AsSpan()))
+        {
+            return this;
+        }
+        var next = givable.ToBuilder();
+        for (var pv = 0; pv < may.Length; pv++)
+        {
+            if (may[pv] != allocatable[pv])
+            {
+                var own = may[pv] ? places.Where(run => run.PvIndex == pv).ToList() : [];
+                next[pv] = (ImmutableSortedSet.CreateRange(BySize, own), own.Sum(run => run.Length));
+            }
+        }
+        return new FreeSpace(places, next.ToImmutable(), may, next.Sum(pv => pv.Extents));
+    }
+
+    /// <summary>With one more physical volume, all of it free.</summary>
+    public FreeSpace WithPhysicalVolume(long extents)
+    {
+        var run = new ExtentRun(allocatable.Length, 0, extents);
+        return new FreeSpace(
+            places.Add(run), givable.Add((ImmutableSortedSet.Create(BySize, run), extents)), allocatable.Add(true), AllocatableExtents + extents);
+    }
+
     /// <summary>How many extents from this one on are free and may be given away.</summary>
     public long GivableAt(int pv, long start) =>
         pv >= 0 && pv < allocatable.Length && allocatable[pv] && Containing(pv, start) is { } run ? run.End - start : 0;
 
     /// <summary>On the emptiest physical volume that has one: the smallest run that holds so many, the first one among equals.</summary>
     /// <returns>Null when none does.</returns>
-    public ExtentRun? BestFit(long length)
-    {
-        if (Emptiest(length) is not { } pv)
-        {
-            return null;
-        }
-        var sizes = givable[pv].Sizes;
-        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, length))];
-    }
+    public ExtentRun? BestFit(long length) => Emptiest(length) is { } pv ? SmallestOf(pv, length) : null;
 
     /// <summary>On the emptiest physical volume that has a run of so many: its largest one, the first among equals.</summary>
-    public ExtentRun? Roomiest(long length) => Emptiest(length) is { } pv ? LargestOf(pv) : null;
+    public ExtentRun? Roomiest(long length) => Emptiest(length) is { } pv ? SmallestOf(pv, givable[pv].Sizes.Max.Length) : null;
 
     /// <summary>The largest run that may be given away; null when there is none.</summary>
     public ExtentRun? Largest()
@@ -170,10 +189,11 @@ internal sealed class FreeSpace
         return best;
     }
 
-    private ExtentRun LargestOf(int pv)
+    /// <summary>Of its runs that hold so many, the smallest one, the first among equals.</summary>
+    private ExtentRun SmallestOf(int pv, long length)
     {
         var sizes = givable[pv].Sizes;
-        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, sizes.Max.Length))];
+        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, length))];
     }
 
     private FreeSpace With(ExtentRun run) => new(places.Add(run), Givable(run, run.Length), allocatable, AllocatableExtents + (allocatable[run.PvIndex] ? run.Length : 0));

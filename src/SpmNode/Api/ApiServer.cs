@@ -47,6 +47,7 @@ static class ApiServer
         app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
+        app.MapGet("/v1/garbage", () => node.GarbageAsync(collect: false));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
         app.MapGet("/healthz", () =>
         {
@@ -65,8 +66,11 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), volumeActiveHere: request.HostId is null ? reference : null));
         app.MapPost("/v1/volumes/{reference}/changes", (string reference, VolumeChange change, HttpRequest http) =>
             TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.Begin(reference, change)) : AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
+        app.MapPost("/v1/devices", (AddDeviceRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.AddDeviceAsync(request)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
+        app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }
 
     static void MapLocal(WebApplication app, INodeVerbs node)

@@ -20,4 +20,11 @@ interface IPoolVerbs : IAsyncDisposable
     Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false);
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null);
+
+    /// <summary>Makes the domain larger by a device. Asking twice adds it once.</summary>
+    Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request);
+
+    /// <summary>What crashes left behind.</summary>
+    /// <param name="collect">Take away what is proven to be nobody's; false: a dry run that writes nothing.</param>
+    Task<GarbageReply> GarbageAsync(bool collect);
 }

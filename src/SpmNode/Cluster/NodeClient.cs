@@ -73,6 +73,11 @@ sealed class NodeClient : IPoolVerbs
     /// <summary>Begins long work; the answer comes before anything is done.</summary>
     public Task<TaskReply> BeginAsync(string path, object body) => SendAsync<TaskReply>(HttpMethod.Post, path, body, later: true);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
+
+    public Task<GarbageReply> GarbageAsync(bool collect) =>
+        collect ? SendAsync<GarbageReply>(HttpMethod.Post, "v1/garbage/collect") : SendAsync<GarbageReply>(HttpMethod.Get, "v1/garbage");
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
 

@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
@@ -25,14 +26,17 @@ sealed class PoolVerbs
     readonly ImageWork work;
     readonly ImageVerbs images;
     readonly ImageExport export;
+    readonly DeviceAddition devices;
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
+    readonly GarbageCollection garbage;
 
     public PoolVerbs(
         SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
+        devices = new DeviceAddition(term, choice);
         removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
@@ -48,6 +52,7 @@ sealed class PoolVerbs
                 new ExtendRawRule(term, maps, extension), .. images.Rules,
             ],
             clock, log);
+        garbage = new GarbageCollection(term, maps, membership, volume => DeleteVolumeAsync(volume, id: null, wipe: false), images.TidyRolesAsync, clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
@@ -130,6 +135,8 @@ sealed class PoolVerbs
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null, progress);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => devices.AddAsync(request);
+
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None, progress));
 
@@ -146,6 +153,8 @@ sealed class PoolVerbs
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
 
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 

@@ -16,7 +16,7 @@ static class DomainCheck
     public static async Task<CheckReport> RunAsync(ILun lun)
     {
         var findings = new List<Finding>();
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
         foreach (var copy in read.Copies)
         {
             findings.Add(new(copy.State is CopyState.Current or CopyState.Ignored, "metadata", copy.Describe()));
@@ -29,6 +29,7 @@ static class DomainCheck
         {
             var domain = await PoolDomain.OpenAsync(lun);
             findings.Add(new(true, "domain", $"{domain.Uuid}, {domain.Group.Version}"));
+            findings.AddRange(domain.Devices.Missing().Select(device => new Finding(false, "device", $"{device} is not seen by this host")));
             if (domain.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
                 findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(domain.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));

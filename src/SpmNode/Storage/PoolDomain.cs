@@ -32,12 +32,16 @@ sealed class PoolDomain
         ExternalLeases = Window(SpecialVolumes.ExternalLeases);
         IdsOffset = places[SpecialVolumes.Ids.Name].Item1;
         SpmOffset = places[SpecialVolumes.Spm.Name].Item1;
+        Devices = new DomainDevices(lun, group.PhysicalVolumes[0].Uuid, () => lastRead?.Group ?? Group);
     }
 
     public ILun Lun { get; }
 
     /// <summary>As it was when the domain was opened.</summary>
     public VolumeGroup Group { get; }
+
+    /// <summary>Which of its devices this host sees, and where volumes lie on them.</summary>
+    public DomainDevices Devices { get; }
 
     /// <summary>Opened from a kept text, because no copy on the LUN can be read.</summary>
     public bool IsMetadataLost { get; private init; }
@@ -82,7 +86,15 @@ sealed class PoolDomain
     /// <exception cref="Refusal">No domain of ours is there, or what is there cannot be believed.</exception>
     public static async Task<PoolDomain> OpenAsync(ILun lun)
     {
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
+        if (read.Group is null && read.Labels is [{ } label] && read.Copies.Count > 0 && read.Copies.All(copy => copy.State is CopyState.Ignored))
+        {
+            throw Refusal.Conflict($"{lun.Path} is one of the other devices of a volume group (physical volume {label.PvUuid}): its metadata lie on the first one. Give that.");
+        }
+        if (read.Group is { } found && read.Labels is [{ } own] && own.PvUuid != found.PhysicalVolumes[0].Uuid)
+        {
+            throw Refusal.Conflict($"{lun.Path} is not the first device of volume group '{found.Name}', which is {found.PhysicalVolumes[0].Uuid}, last seen as '{found.PhysicalVolumes[0].DeviceHint}'. Give that.");
+        }
         return read.Group is { } group
             ? await OpenAsync(lun, group)
             : throw Refusal.Damaged($"{lun.Path}: no volume group can be read. {Copies(read)} 'spm domain check --lun' shows every copy.");
@@ -118,6 +130,7 @@ sealed class PoolDomain
         }
         var domain = new PoolDomain(lun, group, described.Domain, tags, Places(lun, group)) { IsMetadataLost = isLost };
         await domain.CheckSuperblockAsync();
+        await lun.Others.LookAsync(group);
         return domain;
     }
 
@@ -130,10 +143,19 @@ sealed class PoolDomain
     {
         if (lastRead is { Group: { } known } last && known.Version >= Seen.Newest && !await MetadataReader.PollAsync([Lun.Metadata], last))
         {
+            await Lun.Others.LookAsync(known);
             return last;
         }
-        return lastRead = await MetadataReader.ReadAsync([Lun.Metadata], Seen.Newest);
+        var read = await Lun.ReadGroupAsync(Seen.Newest);
+        if (read.Group is { } group)
+        {
+            await Lun.Others.LookAsync(group);
+        }
+        return lastRead = read;
     }
+
+    /// <summary>Devices that the newest text known here names, and that were not found before.</summary>
+    public ValueTask LookForDevicesAsync() => Lun.Others.LookAsync(lastRead?.Group ?? Group);
 
     /// <summary>R23: null while every special volume lies where it lay when the domain was opened.</summary>
     public string? MovedSince(VolumeGroup now)

@@ -6,7 +6,7 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Activation.Images;
 
 /// <summary>qemu-img between a file and the extents of a volume; both only through sockets of ours, but for the file that it makes.</summary>
-sealed class QemuTransfer(ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock) : IImageTransfer
+sealed class QemuTransfer(PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock) : IImageTransfer
 {
     public Task<long> MeasureAsync(ImageSource source, VolumeFormat target, CancellationToken stop) => MeasureAsync(server, scratch, source, target, stop);
 
@@ -24,7 +24,7 @@ sealed class QemuTransfer(ILun lun, IVolumeServer server, string pvUuid, string 
     {
         await using var file = ServedFile.Serve(server, scratch, source);
         await CheckSizeAsync(file, source, stop);
-        await using var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, [target], mayWrite, _ => true);
+        await using var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, [target], mayWrite, _ => true);
         string[] zero = target.Format == VolumeFormat.Cow ? ["--target-is-zero"] : [];
         await QemuCommand.RunAsync(
             $"importing {source.Name}", ["convert", "-p", "-n", .. zero, "-O", QemuImageTool.Name(target.Format), file.Address, served.UriOf(target)], progress, stop);
@@ -32,7 +32,7 @@ sealed class QemuTransfer(ILun lun, IVolumeServer server, string pvUuid, string 
 
     public async Task ExportAsync(IReadOnlyList<ImageLayer> chain, string path, DiskFormat format, IProgress<double> progress, CancellationToken stop)
     {
-        await using var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, chain, null, _ => false);
+        await using var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, chain, null, _ => false);
         await using var daemon = await StorageDaemon.OpenAsync(served, chain, _ => false, clock, stop);
         var address = await daemon.ExportAsync(stop);
         // The VHD of QEMU's choice would have a larger disk, rounded up to what cylinders and heads can say.
@@ -43,14 +43,14 @@ sealed class QemuTransfer(ILun lun, IVolumeServer server, string pvUuid, string 
 
     public async Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop)
     {
-        var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, [target], mayWrite, _ => true, grow);
+        var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, [target], mayWrite, _ => true, grow);
         return await QemuRawDisk.OpenAsync(
             served, () => StorageDaemon.OpenAsync(served, [target], _ => true, clock, stop), writable: true, $"volume {target.Volume}", stop);
     }
 
     public async Task<IRawDisk> OpenAsync(IReadOnlyList<ImageLayer> chain, CancellationToken stop)
     {
-        var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, chain, null, _ => false);
+        var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, chain, null, _ => false);
         return await QemuRawDisk.OpenAsync(
             served, () => StorageDaemon.OpenAsync(served, chain, _ => false, clock, stop), writable: false, $"volume {chain[0].Volume}", stop);
     }

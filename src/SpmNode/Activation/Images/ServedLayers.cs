@@ -23,7 +23,7 @@ sealed class ServedLayers : IAsyncDisposable
     /// <param name="mayWrite">R13: asked before every write; null serves everything read-only.</param>
     /// <param name="writable">Which of the layers may be written.</param>
     public static async Task<ServedLayers> ServeAsync(
-        ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock,
+        PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock,
         IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable, GrowLayer? grow = null)
     {
         var all = new ServedLayers(NewDirectory(scratch), layers);
@@ -31,7 +31,7 @@ sealed class ServedLayers : IAsyncDisposable
         {
             foreach (var layer in layers)
             {
-                var table = new SegmentTable(layer.Segments.Select(segment => Segment(lun, pvUuid, segment)), 0, 0);
+                var table = new SegmentTable(layer.Segments.Select(segment => domain.Devices.Segment(layer.Volume, segment)), 0, 0);
                 var grows = grow is not null && writable(layer);
                 var options = new VolumeExportOptions(layer.Volume, grows ? layer.SizeBytes : Math.Min(layer.SizeBytes, table.AllocatedBytes))
                 {
@@ -39,8 +39,8 @@ sealed class ServedLayers : IAsyncDisposable
                     ReadOnly = mayWrite is null || !writable(layer),
                 };
                 VolumeExport? export = null;
-                export = new VolumeExport(options, table, lun.SectorSize, new GrowthCallback(
-                    (bytes, _) => grows ? GrowAsync(export!, grow!, bytes, segment => Segment(lun, pvUuid, segment)) : Task.FromResult(GrowthAnswer.PoolFull)), clock);
+                export = new VolumeExport(options, table, domain.Lun.SectorSize, new GrowthCallback(
+                    (bytes, _) => grows ? GrowAsync(export!, grow!, bytes, segment => domain.Devices.Segment(layer.Volume, segment)) : Task.FromResult(GrowthAnswer.PoolFull)), clock);
                 all.open.Add((export, server.Serve(all.SocketOf(layer), options.ReadOnly ? export : new GuardedExport(export, mayWrite!))));
             }
             return all;
@@ -73,10 +73,6 @@ sealed class ServedLayers : IAsyncDisposable
             return GrowthAnswer.PoolFull;
         }
     }
-
-    public static VolumeSegment Segment(ILun lun, string pvUuid, SegmentReply segment) => segment.PvUuid == pvUuid
-        ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
-        : throw Refusal.Conflict($"the volume lies on device {segment.PvUuid}, which this node does not have open.");
 
     /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
     public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");
