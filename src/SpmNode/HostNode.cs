@@ -53,6 +53,8 @@ sealed class HostNode(
 
     public void Log(string line) => log(line);
 
+    public TimeProvider Clock => clock;
+
     public long Timestamp => clock.GetTimestamp();
 
     public TimeSpan ElapsedSince(long timestamp) => clock.GetElapsedTime(timestamp);

@@ -92,13 +92,13 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return await JournalView.ReadAsync(domain, domain.Group);
     }
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => throw NoLease();
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => throw NoLease();
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => throw NoLease();
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => throw NoLease();
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
 
