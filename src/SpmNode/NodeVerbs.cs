@@ -71,7 +71,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Leading().DeleteVolumeAsync(reference, request, wipe);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => Leading().DeleteVolumeAsync(reference, request, wipe, discard);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 

@@ -35,7 +35,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Task.FromResult(Volume with { Volume = request.Volume });
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) =>
+        Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
 
