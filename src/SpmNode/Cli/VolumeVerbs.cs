@@ -37,9 +37,13 @@ static class VolumeVerbs
         Extend(),
         Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, Request, async (pool, parsed, id) =>
         {
-            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe)));
+            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe), parsed.GetValue(discard)));
             Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
-        }, request, wipe),
+            foreach (var device in deleted.NotDiscarded ?? [])
+            {
+                await Console.Error.WriteLineAsync($"spm: {device} takes no discards: the space is free in the pool, and not given back to the storage");
+            }
+        }, request, wipe, discard),
         Activate(),
         Deactivate(),
         Change("reduce", "Give back the space behind the last used cluster of a thin volume.", [], _ => new VolumeChange.Reduce(),
@@ -58,6 +62,7 @@ static class VolumeVerbs
     };
 
     static readonly Option<bool> wipe = new("--wipe") { Description = "overwrite it with zeros first, so that nobody who gets the space can read what was there" };
+    static readonly Option<bool> discard = new("--discard") { Description = "tell the storage that the contents are not needed any more, so that it may give the space to others" };
     static readonly Argument<string> newSize = new("size") { Description = "virtual size, e.g. 20G" };
     static readonly Option<int?> generation = new("--generation") { Description = "refused unless the volume has this generation; raised when it is done" };
     static readonly Argument<string> newAlias = new("alias") { Description = "a name for people" };

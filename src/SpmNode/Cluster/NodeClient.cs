@@ -55,8 +55,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => SendAsync<DeleteVolumeReply>(
-        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
+        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not VolumeChange.Merge
         ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)

@@ -39,7 +39,7 @@ sealed class PoolVerbs
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
         devices = new DeviceAddition(term, choice);
-        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
+        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync, (what, bytes) => new WorkProgress(what, bytes, clock, log).Add);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
@@ -124,8 +124,8 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => desk.AskAsync(
-        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe),
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe, discard),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => ImageVerbs.KindOf(change) is { } kind
@@ -142,7 +142,7 @@ sealed class PoolVerbs
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None, progress));
 
-    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe)
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe, bool discard = false)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.LockLeaving(volume);
@@ -151,7 +151,7 @@ sealed class PoolVerbs
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
         }
-        var deleted = await removal.DeleteAsync(volume.Name, id, wipe);
+        var deleted = await removal.DeleteAsync(volume.Name, id, wipe, discard);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }
