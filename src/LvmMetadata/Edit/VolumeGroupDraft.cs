@@ -18,6 +18,7 @@ public sealed class VolumeGroupDraft
     private FreeSpace free;
     private long blockBytes;
     private ImmutableHashSet<LvmUuid>? ids;
+    private bool isLastOfOurs;
 
     public VolumeGroupDraft(VolumeGroup from)
     {
@@ -243,6 +244,9 @@ public sealed class VolumeGroupDraft
         return new EditOutcome.Done(0);
     }
 
+    /// <summary>The text of this batch carries neither epoch nor tripwire: it is as if we had never written this group. Nothing is committed after it.</summary>
+    public void LeaveToOthers() => isLastOfOurs = true;
+
     /// <summary>The group after the batch, stamped for one commit.</summary>
     /// <exception cref="InvalidOperationException">The group must not be written, see <see cref="VolumeGroup.WriteRefusal"/>.</exception>
     public VolumeGroup Build(uint seqno, ulong epoch, DateTimeOffset when, string description, string host)
@@ -251,11 +255,11 @@ public sealed class VolumeGroupDraft
         {
             throw new InvalidOperationException(refusal);
         }
-        var stamped = tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1
-            ? tags
+        var stamped = isLastOfOurs ? [.. tags.Where(tag => !EpochTag.Is(tag))]
+            : tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1 ? tags
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
-        var skeleton = SkeletonEdit.Stamp(From.Interior.Skeleton, seqno, stamped == From.Tags ? null : stamped, epoch, trailer);
+        var skeleton = SkeletonEdit.Stamp(From.Interior.Skeleton, seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,
@@ -267,8 +271,8 @@ public sealed class VolumeGroupDraft
             Tags = stamped,
             PhysicalVolumes = From.PhysicalVolumes,
             LogicalVolumes = changes.Count == 0 ? From.LogicalVolumes : VolumeList.Apply(From.LogicalVolumes, changes, firstNewOrdinal, nextOrdinal),
-            Epoch = epoch,
-            HasTripwire = true,
+            Epoch = isLastOfOurs ? null : epoch,
+            HasTripwire = !isLastOfOurs,
             WriteRefusal = null,
             Description = description,
             WriterHost = host,
