@@ -1,5 +1,6 @@
 using System.CommandLine;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node.Cli;
@@ -11,7 +12,7 @@ static class DomainVerbs
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
 
-    public static Command Create() => new("domain", "Storage domains: create, info, check, remove") { CreateDomain(), Info(), Check(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, info, check, adopt, release, remove") { CreateDomain(), Info(), Check(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove() };
 
     static Command CreateDomain()
     {
@@ -47,7 +48,7 @@ static class DomainVerbs
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             using var device = NodeComposition.OpenLun(parsed.GetValue(lun)!, readOnly: true, parsed.GetValue(sectorSize));
-            Print(parsed, await PoolDomain.OpenAsync(device));
+            Print(parsed, await StorageDomain.OpenAnyAsync(device));
             return 0;
         }));
         return command;
@@ -78,13 +79,13 @@ static class DomainVerbs
         return command;
     }
 
-    static void Print(ParseResult parsed, PoolDomain domain)
+    static void Print(ParseResult parsed, StorageDomain domain)
     {
         var group = domain.Group;
         var reply = new DomainReply(
             domain.Uuid.ToString(), domain.Lun.Path, group.Uuid.ToString(), domain.Lun.SizeBytes, group.TotalExtents * group.ExtentSizeBytes,
             group.FreeExtents * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
-            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt);
+            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, domain.Description.Version, domain is PoolDomain);
         if (parsed.GetValue(json))
         {
             Output.WriteJson(reply);
@@ -98,7 +99,8 @@ static class DomainVerbs
             ["timeouts", $"T = {reply.IoTimeoutSeconds} s, W = {reply.WatchdogTimeoutSeconds} s"],
             ["failover", $"at most {domain.Timing.FailoverBound.TotalSeconds:0.#} s after a crash of the SPM"],
             ["metadata", $"epoch {reply.Epoch}, seqno {reply.Seqno}, two copies"],
-            ["oVirt", reply.UsableByOvirt ? "layout of a version 5 block domain" : "not for oVirt (sector or extent size)"],
+            ["oVirt", !reply.UsableByOvirt ? "not for oVirt (sector or extent size)"
+                : $"layout of a version {reply.Version} block domain{(reply.Adopted ? "" : reply.Version == DomainLimits.Version ? "; not adopted: read only until 'spm domain adopt'" : "; read only")}"],
         ]);
     }
 }

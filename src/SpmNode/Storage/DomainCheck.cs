@@ -27,16 +27,20 @@ static class DomainCheck
         }
         try
         {
-            var domain = await PoolDomain.OpenAsync(lun);
-            findings.Add(new(true, "domain", $"{domain.Uuid}, {domain.Group.Version}"));
-            if (domain.SuperblockError != OvirtSpm.Volumes.RecordError.None)
+            var domain = await StorageDomain.OpenAnyAsync(lun);
+            var pool = domain as PoolDomain;
+            findings.Add(new(true, "domain", $"{domain.Uuid}, version {domain.Description.Version}, {domain.Group.Version}{(pool is null ? "; made by oVirt, not adopted" : "")}"));
+            if (pool is not null && pool.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
-                findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(domain.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
+                findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(pool.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
             }
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);
-            await CheckRecordsAsync(domain, findings);
-            await CheckMapsAsync(domain, findings);
+            if (pool is not null)
+            {
+                await CheckRecordsAsync(pool, findings);
+                await CheckMapsAsync(pool, findings);
+            }
             var view = await DomainView.ReadAsync(domain, domain.Group);
             foreach (var volume in view.Volumes)
             {
@@ -52,7 +56,7 @@ static class DomainCheck
         return new CheckReport(findings.All(f => f.Ok), findings);
     }
 
-    static async Task CheckHostIdsAsync(PoolDomain domain, List<Finding> findings)
+    static async Task CheckHostIdsAsync(StorageDomain domain, List<Finding> findings)
     {
         var size = domain.Lun.SectorSize;
         var sectors = new byte[SpmLayout.Hosts * size];
@@ -70,7 +74,7 @@ static class DomainCheck
         findings.Add(new(true, "ids", $"{held} host ids held"));
     }
 
-    static async Task CheckLeaseAsync(PoolDomain domain, List<Finding> findings)
+    static async Task CheckLeaseAsync(StorageDomain domain, List<Finding> findings)
     {
         var size = domain.Lun.SectorSize;
         var area = new byte[(2 + SpmLayout.Hosts) * size];
