@@ -75,6 +75,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? Leading().GarbageAsync(collect: true) : LunReader.FindGarbageAsync(Domain);
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
     public async Task<VolumeReply> DeactivateAsync(string reference)

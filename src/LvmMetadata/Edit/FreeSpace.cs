@@ -83,18 +83,10 @@ internal sealed class FreeSpace
 
     /// <summary>On the emptiest physical volume that has one: the smallest run that holds so many, the first one among equals.</summary>
     /// <returns>Null when none does.</returns>
-    public ExtentRun? BestFit(long length)
-    {
-        if (Emptiest(length) is not { } pv)
-        {
-            return null;
-        }
-        var sizes = givable[pv].Sizes;
-        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, length))];
-    }
+    public ExtentRun? BestFit(long length) => Emptiest(length) is { } pv ? SmallestOf(pv, length) : null;
 
     /// <summary>On the emptiest physical volume that has a run of so many: its largest one, the first among equals.</summary>
-    public ExtentRun? Roomiest(long length) => Emptiest(length) is { } pv ? LargestOf(pv) : null;
+    public ExtentRun? Roomiest(long length) => Emptiest(length) is { } pv ? SmallestOf(pv, givable[pv].Sizes.Max.Length) : null;
 
     /// <summary>The largest run that may be given away; null when there is none.</summary>
     public ExtentRun? Largest()
@@ -170,10 +162,11 @@ internal sealed class FreeSpace
         return best;
     }
 
-    private ExtentRun LargestOf(int pv)
+    /// <summary>Of its runs that hold so many, the smallest one, the first among equals.</summary>
+    private ExtentRun SmallestOf(int pv, long length)
     {
         var sizes = givable[pv].Sizes;
-        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, sizes.Max.Length))];
+        return sizes[~sizes.IndexOf(new ExtentRun(-1, -1, length))];
     }
 
     private FreeSpace With(ExtentRun run) => new(places.Add(run), Givable(run, run.Length), allocatable, AllocatableExtents + (allocatable[run.PvIndex] ? run.Length : 0));

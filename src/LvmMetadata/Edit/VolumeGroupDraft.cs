@@ -204,6 +204,10 @@ public sealed class VolumeGroupDraft
         return new EditOutcome.Done(0);
     }
 
+    /// <summary>Makes these tags those, and leaves every other tag as it is.</summary>
+    public EditOutcome ReplaceTags(string name, IReadOnlyCollection<string> before, IReadOnlyCollection<string> after) =>
+        ChangeTags(name, before.Except(after), after.Except(before));
+
     /// <summary>AlreadyThere when nothing is left to remove or to add.</summary>
     public EditOutcome ChangeTags(string name, IEnumerable<string> remove, IEnumerable<string> add)
     {

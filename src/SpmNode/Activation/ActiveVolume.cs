@@ -7,7 +7,6 @@ sealed record ActiveVolume(Guid Volume, int Slot, bool ReadOnly, VolumeExport Ex
     /// <summary>Its own lease is held while it is active.</summary>
     public bool IsExclusive => Lease is not null;
 
-
     /// <summary>The option that opens it in QEMU. A node that is restarted is waited for.</summary>
     public string BlockDevice =>
         $"driver=nbd,node-name={NodeName("spm", Volume)},server.type=unix,server.path={Served.SocketPath},export={Volume},reconnect-delay=120{(ReadOnly ? ",read-only=on" : "")}";

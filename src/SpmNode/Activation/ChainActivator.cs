@@ -1,6 +1,5 @@
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Storage;
-using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation;
@@ -75,8 +74,8 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
             await activator.DeactivateAsync(volume, slot);
             if (chains.FirstOrDefault(chain => chain[0].Uuid == volume) is { } own)
             {
-                var needed = chains.Where(chain => chain[0].Uuid != volume && !IsOnlyBelow(chain[0].Uuid)).SelectMany(chain => chain.Select(layer => layer.Uuid)).ToHashSet();
-                await ReleaseAsync([.. own.Skip(1).Select(layer => layer.Uuid).Where(layer => !needed.Contains(layer) && IsOnlyBelow(layer))]);
+                var needed = chains.Where(chain => chain[0].Uuid != volume && !below.Contains(chain[0].Uuid)).SelectMany(chain => chain.Select(layer => layer.Uuid)).ToHashSet();
+                await ReleaseAsync([.. own.Skip(1).Select(layer => layer.Uuid).Where(layer => !needed.Contains(layer) && below.Contains(layer))]);
             }
         }
         finally
@@ -98,11 +97,9 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
         }
     }
 
-    bool IsOnlyBelow(Guid volume) => below.Contains(volume);
-
     List<IReadOnlyList<VolumeInfo>> ActiveChains(DomainView view) =>
     [
-        .. activator.Active.Select(active => view.Volumes.FirstOrDefault(volume => volume.Uuid == active.Volume)).OfType<VolumeInfo>()
+        .. activator.Active.Select(active => view.Find(active.Volume)).OfType<VolumeInfo>()
             .Select(volume => ImageChain.Of(volume, view.Find)).OfType<ImageChain.Whole>().Select(whole => whole.Volumes),
     ];
 
@@ -118,12 +115,16 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
         }
     }
 
-    static IReadOnlyList<VolumeInfo> Chain(DomainView view, string reference) => ImageChain.Of(view.Find(reference), view.Find) switch
+    static IReadOnlyList<VolumeInfo> Chain(DomainView view, string reference)
     {
-        ImageChain.Whole whole => whole.Volumes,
-        ImageChain.Broken broken => throw Refusal.Conflict($"volume {view.Find(reference).Name} cannot be used: {broken.Text}."),
-        _ => throw new InvalidOperationException("a closed set of chains"),
-    };
+        var volume = view.Find(reference);
+        return ImageChain.Of(volume, view.Find) switch
+        {
+            ImageChain.Whole whole => whole.Volumes,
+            ImageChain.Broken broken => throw Refusal.Conflict($"volume {volume.Name} cannot be used: {broken.Text}."),
+            _ => throw new InvalidOperationException("a closed set of chains"),
+        };
+    }
 
     ActivateVolumeReply Describe(ActiveVolume active, IReadOnlyList<VolumeInfo> chain) => new(
         active.Volume.ToString(), active.Served.SocketPath, active.ReadOnly, active.Export.AllocatedBytes, active.Export.SizeBytes, active.BlockDevice,

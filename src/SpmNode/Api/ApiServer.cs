@@ -45,6 +45,7 @@ static class ApiServer
         app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
+        app.MapGet("/v1/garbage", () => node.GarbageAsync(collect: false));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
         app.MapGet("/healthz", () =>
         {
@@ -65,6 +66,7 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
+        app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }
 
     static void MapLocal(WebApplication app, INodeVerbs node)

@@ -18,4 +18,8 @@ interface IPoolVerbs : IAsyncDisposable
     Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false);
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
+
+    /// <summary>What crashes left behind.</summary>
+    /// <param name="collect">Take away what is proven to be nobody's; false: a dry run that writes nothing.</param>
+    Task<GarbageReply> GarbageAsync(bool collect);
 }

@@ -12,7 +12,10 @@ static class DomainVerbs
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Option<int?> sectorSize = CommonOptions.SectorSize();
 
-    public static Command Create() => new("domain", "Storage domains: create, info, check, adopt, release, remove") { CreateDomain(), Info(), Check(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, info, check, gc, adopt, release, remove")
+    {
+        CreateDomain(), Info(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
+    };
 
     static Command CreateDomain()
     {

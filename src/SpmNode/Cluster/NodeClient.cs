@@ -58,6 +58,9 @@ sealed class NodeClient : IPoolVerbs
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
         SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
 
+    public Task<GarbageReply> GarbageAsync(bool collect) =>
+        collect ? SendAsync<GarbageReply>(HttpMethod.Post, "v1/garbage/collect") : SendAsync<GarbageReply>(HttpMethod.Get, "v1/garbage");
+
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
 

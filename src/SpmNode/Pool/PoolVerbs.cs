@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
@@ -25,6 +26,7 @@ sealed class PoolVerbs
     readonly ImageVerbs images;
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
+    readonly GarbageCollection garbage;
 
     public PoolVerbs(
         SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
@@ -45,6 +47,7 @@ sealed class PoolVerbs
                 new ExtendRawRule(term, maps, extension), .. images.Rules,
             ],
             clock, log);
+        garbage = new GarbageCollection(term, maps, membership, volume => DeleteVolumeAsync(volume, id: null, wipe: false), images.TidyRolesAsync, clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
@@ -110,6 +113,8 @@ sealed class PoolVerbs
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
 
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 

@@ -193,7 +193,7 @@ sealed class VolumeCreation(
         var before = (VolumeTags.Created with { Slot = slot }).ToTags();
         var after = VolumeTags.Finished(wanted.Image, wanted.Parent, slot).ToTags();
         var result = await term.Worker.SubmitAsync(
-            $"finish {wanted.Name}", draft => draft.ChangeTags(wanted.Name, before.Except(after), after.Except(before)),
+            $"finish {wanted.Name}", draft => draft.ReplaceTags(wanted.Name, before, after),
             new JournalRecord.Ended(operation.Operation, OperationOutcome.Done));
         if (result is not PoolResult.Done)
         {

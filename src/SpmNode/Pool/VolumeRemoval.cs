@@ -20,9 +20,14 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
     public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false)
     {
         var volume = term.Volumes.Find(reference);
+        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe));
+    }
+
+    /// <summary>R10: of two at once, one could take the other's mark back after the other looked at the maps.</summary>
+    async Task<T> AloneAsync<T>(VolumeInfo volume, Func<Task<T>> work)
+    {
         lock (underWay)
         {
-            // R10: of two at once, one could take the other's mark back after the other looked at the maps.
             if (!underWay.Add(volume.Uuid))
             {
                 throw Refusal.Conflict($"volume {volume.Name} is being deleted right now; ask again in a moment.");
@@ -30,7 +35,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
         }
         try
         {
-            return await DeleteAsync(volume, id, wipe);
+            return await work();
         }
         finally
         {
@@ -79,28 +84,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
 
     /// <summary>A removal that nobody attends to any more: goes on when no map names the volume, otherwise the mark is taken back.</summary>
     /// <remarks>One that was to be wiped only goes on: part of it may be zeros already.</remarks>
-    public async Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation)
-    {
-        lock (underWay)
-        {
-            // R10: as for two deletions at once.
-            if (!underWay.Add(volume.Uuid))
-            {
-                throw Refusal.Conflict($"volume {volume.Name} is being deleted right now by somebody who asked for it.");
-            }
-        }
-        try
-        {
-            return await ResumeAloneAsync(volume, operation);
-        }
-        finally
-        {
-            lock (underWay)
-            {
-                underWay.Remove(volume.Uuid);
-            }
-        }
-    }
+    public Task<OperationOutcome> ResumeAsync(VolumeInfo volume, JournalRecord.Begun operation) => AloneAsync(volume, () => ResumeAloneAsync(volume, operation));
 
     async Task<OperationOutcome> ResumeAloneAsync(VolumeInfo volume, JournalRecord.Begun operation)
     {
@@ -206,7 +190,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
     {
         var (before, after) = (from.ToTags(), to.ToTags());
         var result = await term.Worker.SubmitAsync(
-            $"{what} {volume.Name}", draft => draft.ChangeTags(volume.Name, before.Except(after), after.Except(before)), record);
+            $"{what} {volume.Name}", draft => draft.ReplaceTags(volume.Name, before, after), record);
         if (result is not PoolResult.Done)
         {
             throw PoolRefusals.Of(result, $"volume {volume.Name} was not deleted", term.Volumes.Group);

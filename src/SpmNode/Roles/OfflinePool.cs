@@ -70,6 +70,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
 
+    public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);
+
     public async ValueTask DisposeAsync()
     {
         term.Worker.StopAccepting();

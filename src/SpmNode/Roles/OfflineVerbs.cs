@@ -67,6 +67,16 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         }
     }
 
+    public async Task<GarbageReply> GarbageAsync(bool collect)
+    {
+        if (!collect)
+        {
+            return await reader.GarbageAsync(collect: false);
+        }
+        await using var pool = await OpenAsync();
+        return await pool.GarbageAsync(collect: true);
+    }
+
     public ValueTask DisposeAsync()
     {
         lun.Dispose();

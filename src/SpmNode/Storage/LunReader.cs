@@ -1,4 +1,5 @@
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 
@@ -63,6 +64,11 @@ sealed class LunReader(ILun lun) : IPoolVerbs
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => throw NoLease();
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
+
+    public async Task<GarbageReply> GarbageAsync(bool collect) => collect ? throw NoLease() : await FindGarbageAsync(await PoolDomain.OpenAsync(lun));
+
+    public static async Task<GarbageReply> FindGarbageAsync(PoolDomain domain) =>
+        new([.. GarbageSurvey.Of(await GarbageFacts.ReadAsync(domain)).Select(garbage => garbage.Describe())]);
 
     public ValueTask DisposeAsync()
     {

@@ -11,11 +11,33 @@ public readonly record struct SegmentGlance(int Index, SegmentHeader? Header, Re
 /// <param name="Log">The log that counts; null when there is none yet.</param>
 /// <param name="LastHappened">What the metadata text said of the log's last commit.</param>
 /// <param name="Damage">What is not believed, of all that was looked at.</param>
-/// <param name="NextSequence">R18: neither the predecessor's current segment nor its next one.</param>
 /// <param name="Before">The same epoch's segment before the log's: for its commits only.</param>
 public sealed record JournalReading(
-    ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, ulong NextSequence, JournalLog? Before = null)
+    ImmutableArray<SegmentGlance> Segments, JournalLog? Log, bool LastHappened, ImmutableArray<JournalDamage> Damage, JournalLog? Before = null)
 {
+    private const ulong Turns = 4;
+
+    /// <summary>Where the log of this epoch begins.</summary>
+    public ulong FirstSequence(JournalGeometry geometry, ulong epoch)
+    {
+        // R18: neither the predecessor's current segment nor its next one. Nor, as R4 has it for texts, the place that another takeover is
+        // bound for that read the same and whose write hangs: epochs take turns among four places, each with one behind it to go on in.
+        var last = Segments.Max(segment => segment.Header?.Sequence ?? 0);
+        var first = last + 2;
+        while (first % (2 * Turns) != 2 * (epoch % Turns))
+        {
+            first++;
+        }
+
+        // After many takeovers in a row that did not come to pass the ring comes round: what still counts is not overwritten.
+        while (geometry.IndexOf(first) == Log?.Header.Index || geometry.IndexOf(first) == Before?.Header.Index)
+        {
+            first++;
+        }
+
+        return first;
+    }
+
     /// <summary>The commits of this epoch that are known here, in order.</summary>
     /// <remarks>A commit that failed at the end of the segment before was tried again in this one, under the same number.</remarks>
     public IEnumerable<JournalBlock> Commits
@@ -55,7 +77,6 @@ public sealed record JournalReading(
         JournalGeometry geometry, ImmutableArray<SegmentGlance> segments, Func<int, ValueTask<ReadOnlyMemory<byte>>> read, Func<JournalBlock, bool> happened)
     {
         var damage = segments.Where(s => s.Error is not (RecordError.None or RecordError.Empty)).Select(s => new JournalDamage(s.Index, 0, s.Error)).ToList();
-        var next = segments.Max(segment => segment.Header?.Sequence ?? 0) is var last and > 0 ? last + 2 : 1;
         var candidates = segments.Select(segment => segment.Header).OfType<SegmentHeader>()
             .OrderByDescending(header => header.Epoch).ThenByDescending(header => header.Sequence).ToList();
         JournalPosition? end = null;
@@ -95,15 +116,9 @@ public sealed record JournalReading(
 
             var former = header.BeginsEpoch ? null : candidates.Find(h => h.Epoch == header.Epoch && h.Sequence == header.Sequence - 1);
             var commitsBefore = former is null ? null : JournalLog.Read((await read(former.Index)).Span, former, geometry.SectorSize);
-            // After many takeovers in a row that did not come to pass the ring comes round: what still counts is not overwritten.
-            while (geometry.IndexOf(next) == header.Index || geometry.IndexOf(next) == former?.Index)
-            {
-                next++;
-            }
-
-            return new JournalReading(segments, log, lastHappened, [.. damage], next, commitsBefore);
+            return new JournalReading(segments, log, lastHappened, [.. damage], commitsBefore);
         }
 
-        return new JournalReading(segments, null, false, [.. damage], next);
+        return new JournalReading(segments, null, false, [.. damage]);
     }
 }

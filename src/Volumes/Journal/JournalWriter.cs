@@ -25,7 +25,7 @@ public sealed class JournalWriter
         (_geometry, _pool, _epoch) = (geometry, pool, epoch);
         (State, _predecessorEnd) = (before.State(), before.Log?.End);
         // As if the segment before were full: the first block begins one.
-        (_sequence, _offset) = (before.NextSequence - 1, JournalGeometry.SegmentBytes);
+        (_sequence, _offset) = (before.FirstSequence(geometry, epoch) - 1, JournalGeometry.SegmentBytes);
     }
 
     /// <summary>Everything that took effect.</summary>

@@ -46,8 +46,7 @@ public static class Qcow2Bitmaps
             var (flags, granularity) = (BinaryPrimitives.ReadUInt32BigEndian(rest[12..]), rest[17]);
             var (name, extra) = (BinaryPrimitives.ReadUInt16BigEndian(rest[18..]), BinaryPrimitives.ReadUInt32BigEndian(rest[20..]));
             var length = EntryBytes + (long)name + extra;
-            if (length > rest.Length || entries > MostTableEntries || granularity > 62 || offset > long.MaxValue || !image.Header.IsOnCluster((long)offset)
-                || (long)offset > image.SizeBytes - (entries * 8L))
+            if (length > rest.Length || entries > MostTableEntries || granularity > 62 || !image.MayHoldTable(offset, entries))
             {
                 throw Wrong(directory, bitmaps.Count);
             }

@@ -73,7 +73,7 @@ public sealed record Qcow2Header
     public long L2CoverageBytes => (long)L2Entries << ClusterBits;
 
     /// <summary>L1 entries that the virtual size needs; the table may have more, for a snapshot's state of the machine.</summary>
-    public int NeededL1Entries => (int)((VirtualSizeBytes / L2CoverageBytes) + (VirtualSizeBytes % L2CoverageBytes == 0 ? 0 : 1));
+    public long NeededL1Entries => (VirtualSizeBytes / L2CoverageBytes) + (VirtualSizeBytes % L2CoverageBytes == 0 ? 0 : 1);
 
     public long L1Bytes => L1Entries * 8L;
 

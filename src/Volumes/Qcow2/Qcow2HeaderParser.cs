@@ -86,10 +86,9 @@ public static class Qcow2HeaderParser
                 throw new Qcow2Refused(Qcow2Fault.BadTable, $"the {what} table at {offset} does not begin on a cluster");
             }
         }
-        var needed = (header.VirtualSizeBytes / header.L2CoverageBytes) + (header.VirtualSizeBytes % header.L2CoverageBytes == 0 ? 0 : 1);
-        if (needed > header.L1Entries)
+        if (header.NeededL1Entries > header.L1Entries)
         {
-            throw new Qcow2Refused(Qcow2Fault.BadVirtualSize, $"a virtual size of {header.VirtualSizeBytes} bytes needs an L1 table of {needed} entries, it has {header.L1Entries}");
+            throw new Qcow2Refused(Qcow2Fault.BadVirtualSize, $"a virtual size of {header.VirtualSizeBytes} bytes needs an L1 table of {header.NeededL1Entries} entries, it has {header.L1Entries}");
         }
     }
 

@@ -38,6 +38,10 @@ public sealed class Qcow2Image
         return new Qcow2Image(source, header, Qcow2Extensions.Parse(header, bytes));
     }
 
+    /// <summary>May a table of so many entries of 8 bytes lie there?</summary>
+    internal bool MayHoldTable(ulong offset, long entries) =>
+        offset <= long.MaxValue && Header.IsOnCluster((long)offset) && (long)offset <= SizeBytes - (entries * 8);
+
     /// <summary>Do the structures that the header names lie inside the image, each for itself?</summary>
     /// <exception cref="Qcow2Refused"/>
     public void CheckLayout()

@@ -20,7 +20,7 @@ public static class Qcow2Map
         {
             if (index % (L1StepBytes / 8) == 0)
             {
-                var length = Math.Min(L1StepBytes, (header.NeededL1Entries - index) * 8);
+                var length = (int)Math.Min(L1StepBytes, (header.NeededL1Entries - index) * 8);
                 await image.Source.ReadAsync(header.L1Offset + (index * 8L), l1.AsMemory(0, length));
             }
             var start = index * header.L2CoverageBytes;

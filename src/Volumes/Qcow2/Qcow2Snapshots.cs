@@ -31,7 +31,7 @@ internal static class Qcow2Snapshots
                 + BinaryPrimitives.ReadUInt32BigEndian(entry.AsSpan(36));
             at += EntryBytes + more;
             at = (at + 7) & ~7L;
-            if (entries > MostL1Entries || offset > long.MaxValue || !image.Header.IsOnCluster((long)offset) || (long)offset > image.SizeBytes - (entries * 8L))
+            if (entries > MostL1Entries || !image.MayHoldTable(offset, entries))
             {
                 sink.Wrong(Qcow2Fault.BadTable, $"the L1 table of snapshot {i} ({entries} entries at {offset}) is not possible");
                 continue;

@@ -16,20 +16,19 @@ public static class VolumeCatalogue
             .Where(facts => !SpecialVolumes.IsSpecial(facts.Name))
             .Select(facts => (Facts: facts, Tags: VolumeTags.Parse(facts.Tags, out var wrong), Wrong: wrong))
             .ToList();
-        var uuids = parsed.Select(entry => Uuid(entry.Facts.Name)).Where(uuid => uuid != Guid.Empty).ToHashSet();
         var users = parsed.Where(entry => entry.Tags.Slot is not null).ToLookup(entry => entry.Tags.Slot!.Value, entry => entry.Facts.Name);
         ImmutableArray<VolumeInfo> joined =
         [
             .. parsed.Select(entry =>
             {
                 var reading = entry.Tags.Slot is { } slot ? readSlot(slot) : null;
-                return VolumeJoin.Join(domain, entry.Facts, entry.Tags, entry.Wrong, reading, uuids, users);
+                return VolumeJoin.Join(domain, entry.Facts, entry.Tags, entry.Wrong, reading, users);
             }),
         ];
         return [.. joined.Select(WithChain(joined))];
     }
 
-    /// <summary>What can only be seen by following the parents. A direct parent that is missing was told already.</summary>
+    /// <summary>What can only be seen by following the parents.</summary>
     private static Func<VolumeInfo, VolumeInfo> WithChain(ImmutableArray<VolumeInfo> joined)
     {
         if (joined.All(volume => volume.Parent == Guid.Empty))
@@ -39,8 +38,7 @@ public static class VolumeCatalogue
 
         // Two LV names that differ only in case are one UUID; LVM allows them.
         var byUuid = joined.Where(volume => volume.Uuid != Guid.Empty).DistinctBy(volume => volume.Uuid).ToDictionary(volume => volume.Uuid);
-        return volume => volume.Parent != Guid.Empty && !volume.Has(VolumeProblemKind.MissingParent)
-            && ImageChain.Of(volume, byUuid.GetValueOrDefault) is ImageChain.Broken broken
+        return volume => volume.Parent != Guid.Empty && ImageChain.Of(volume, byUuid.GetValueOrDefault) is ImageChain.Broken broken
                 ? volume with { Problems = new([.. volume.Problems, new VolumeProblem(broken.Kind, broken.Text)]) }
                 : volume;
     }

@@ -7,7 +7,7 @@ namespace OvirtSpm.Volumes.Volume;
 internal static class VolumeJoin
 {
     public static VolumeInfo Join(
-        Guid domain, VolumeFacts facts, VolumeTags tags, ImmutableArray<string> wrongTags, SlotReading? reading, IReadOnlySet<Guid> known, ILookup<int, string> users)
+        Guid domain, VolumeFacts facts, VolumeTags tags, ImmutableArray<string> wrongTags, SlotReading? reading, ILookup<int, string> users)
     {
         var uuid = VolumeCatalogue.Uuid(facts.Name);
         var problems = new List<VolumeProblem>();
@@ -35,12 +35,6 @@ internal static class VolumeJoin
         if (tags.Slot is { } number && !tags.Initializing)
         {
             CheckSlot(domain, uuid, number, tags, reading, Add);
-        }
-
-        var parent = text?.Parent ?? tags.Parent ?? Guid.Empty;
-        if (parent != Guid.Empty && !known.Contains(parent))
-        {
-            Add(VolumeProblemKind.MissingParent, $"its parent {parent} is not in this domain; the chain cannot be opened");
         }
 
         if (text is not null)

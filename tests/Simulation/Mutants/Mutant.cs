@@ -51,7 +51,7 @@ internal sealed record Mutant(
             "src/SpmNode", "Pool/VolumeRemoval.cs",
             "if (users.Count > 0)", "if (users.Count > 1000)"),
         new("journal-segment-reused", "R18: a new epoch begins its log in the segment its predecessor was in",
-            "src/Volumes", "Journal/JournalReading.cs", "last + 2 : 1", "last : 1"),
+            "src/Volumes", "Journal/JournalReading.cs", "return first;", "return Math.Max(last, 1);"),
         new("open-operations-left", "C8: a new SPM does not bring to an end what the former one left open",
             "src/SpmNode", "Roles/SpmRole.Leading.cs",
             "await (Recover?.Invoke(begun, ending) ?? Task.CompletedTask);", "await Task.CompletedTask;"),

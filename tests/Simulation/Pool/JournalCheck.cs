@@ -4,11 +4,11 @@ using OvirtSpm.Volumes.Journal;
 
 namespace OvirtSpm.Simulation.Pool;
 
-/// <summary>R18: an epoch begins its log in no segment that its predecessor was in, or could still be writing.</summary>
+/// <summary>R18: an epoch begins its log in no segment that an epoch before it was in, or could still be writing; and nothing late lands there.</summary>
 internal sealed class JournalCheck(JournalPlace place)
 {
-    private ulong epoch;
-    private ulong highest;
+    /// <summary>The first and the last segment of each epoch.</summary>
+    private readonly Dictionary<ulong, (ulong First, ulong Last)> logs = [];
 
     /// <returns>What is wrong, null for nothing.</returns>
     public string? Landed(long offset, ReadOnlySpan<byte> bytes)
@@ -20,17 +20,23 @@ internal sealed class JournalCheck(JournalPlace place)
         }
 
         var index = (int)(inside / JournalGeometry.SegmentBytes);
-        if (SegmentHeader.TryParse(bytes[..place.Geometry.SectorSize], place.Pool, index, out var header) != RecordError.None || header!.Epoch < epoch)
+        if (SegmentHeader.TryParse(bytes[..place.Geometry.SectorSize], place.Pool, index, out var header) != RecordError.None)
         {
-            return null; // torn, or late: nobody reads it for anything
+            return null; // torn: nobody reads it for anything
         }
 
-        if (header.Epoch > epoch && highest > 0 && header.Sequence < highest + 2)
+        var (epoch, sequence) = (header!.Epoch, header.Sequence);
+        foreach (var (other, log) in logs)
         {
-            return $"R18: epoch {header.Epoch} begins its log in segment {header.Sequence}, its predecessor was in {highest}";
+            // What an earlier epoch may go on in is its own, too; a later one would write over what landed late.
+            var end = other < epoch && header.BeginsEpoch ? log.Last + 1 : log.Last;
+            if (other != epoch && sequence >= log.First && sequence <= end)
+            {
+                return $"R18: segment {sequence} of epoch {epoch} lands in the log of epoch {other}, segments {log.First} to {log.Last}";
+            }
         }
 
-        (epoch, highest) = (header.Epoch, Math.Max(highest, header.Sequence));
+        logs[epoch] = logs.TryGetValue(epoch, out var known) ? (known.First, Math.Max(known.Last, sequence)) : (sequence, sequence);
         return null;
     }
 }

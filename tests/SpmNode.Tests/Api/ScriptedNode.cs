@@ -39,6 +39,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
 
+    public Task<GarbageReply> GarbageAsync(bool collect) => Task.FromResult(new GarbageReply([new("slots", "slot 3", "", "cleared", Collected: collect)]));
+
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => throw Refusal.NotFound($"no volume '{reference}'.");

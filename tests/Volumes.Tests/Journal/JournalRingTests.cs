@@ -19,7 +19,7 @@ public class JournalRingTests
         var reading = new RingDisk(sector).Read();
         Assert.Null(reading.Log);
         Assert.Empty(reading.Damage);
-        Assert.Equal((1ul, 0ul), (reading.NextSequence, reading.HighestEpoch));
+        Assert.Equal(0ul, reading.HighestEpoch);
         Assert.Empty(reading.State().Open);
     }
 
@@ -74,7 +74,7 @@ public class JournalRingTests
         var end = disk.Read().Log!.End;
         disk.TakeOver(3);
         var now = disk.Read();
-        Assert.Equal((3ul, end, true), (now.Log!.Header.Sequence, now.Log.Header.PredecessorEnd, now.Log.Header.BeginsEpoch));
+        Assert.Equal((6ul, end, true), (now.Log!.Header.Sequence, now.Log.Header.PredecessorEnd, now.Log.Header.BeginsEpoch));
         Assert.Equal([Begun(1)], now.State().Open);
     }
 
@@ -98,7 +98,7 @@ public class JournalRingTests
 
         disk.Land(stray);
         Assert.Single(disk.Read().State().Open);
-        Assert.Equal(5ul, disk.Read().NextSequence);
+        Assert.Equal(8ul, disk.Read().FirstSequence(disk.Geometry, 4));
     }
 
     /// The takeover's block is durable, its text is not: the last commit of the SPM before it is still to be judged by the text.
@@ -241,6 +241,30 @@ public class JournalRingTests
 
         disk.TakeOver(40);
         Assert.Equal([Begun(1)], disk.Read().State().Open);
+    }
+
+    /// R18: each of them read the same, and the write that begins its log hangs, as long as the three after it take.
+    [Fact]
+    public void Takeovers_that_hang_one_after_the_other_do_not_meet()
+    {
+        var disk = new RingDisk(512, segments: 48);
+        disk.Commit(disk.TakeOver(2), 2, Begun(1));
+        (long, ReadOnlyMemory<byte>)[] hanging = [.. Enumerable.Range(3, 3).Select(epoch =>
+        {
+            var (at, bytes) = disk.Begin((ulong)epoch).Next(new CommitNote(disk.Text.Seqno + 2, 100, 7, 512, 1024), [])!.Value;
+            return (at, (ReadOnlyMemory<byte>)bytes.ToArray());
+        })];
+        var fourth = disk.TakeOver(6);
+        disk.Commit(fourth, 6, Begun(2));
+        foreach (var late in hanging)
+        {
+            disk.Land(late);
+        }
+
+        Assert.Equal(6ul, disk.Read().Log!.Header.Epoch);
+        Assert.Equal([Begun(1), Begun(2)], disk.Read().State().Open);
+        var next = disk.Read().FirstSequence(disk.Geometry, 7);
+        Assert.All(disk.Read().Segments.Where(segment => segment.Header is not null), segment => Assert.True(next >= segment.Header!.Sequence + 2));
     }
 
     /// lvm2 takes tags of a thousand characters and more.

@@ -23,22 +23,27 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
     {
         var (below, child) = Check(top);
         using var locked = Lock(top, below, child);
-        await using (await work.HoldAsync(All(top, below, child)))
-        {
-            var (belowNow, childNow) = Check(work.Find(top.Name));
-            if ((belowNow.Uuid, childNow?.Uuid) != (below.Uuid, child?.Uuid))
-            {
-                throw Refusal.Conflict($"the chain of volume {top.Name} changed just now; look again, and ask again.");
-            }
-        }
-        var operation = await work.BeginAsync(OperationKind.Merge, id, top);
+        JournalRecord.Begun? operation = null;
         try
         {
-            return await RunAsync(operation, top, below, child, progress, stop);
+            await using (await work.HoldAsync(All(top, below, child)))
+            {
+                var (belowNow, childNow) = Check(work.Find(top.Name));
+                if ((belowNow.Uuid, childNow?.Uuid) != (below.Uuid, child?.Uuid))
+                {
+                    throw Refusal.Conflict($"the chain of volume {top.Name} changed just now; look again, and ask again.");
+                }
+                operation = await work.BeginAsync(OperationKind.Merge, id, top);
+                await MoveAsync(top, below, child, progress, stop);
+            }
+            return await EndAsync(operation, top, below);
         }
         finally
         {
-            work.Leave(operation);
+            if (operation is not null)
+            {
+                work.Leave(operation);
+            }
         }
     }
 
@@ -63,32 +68,38 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         // One that names the parent already, because step 4 was done.
         var child = work.ChildrenOf(top).Concat(work.ChildrenOf(below)).FirstOrDefault(other => other.Uuid != top.Uuid);
         using var locked = Lock(top, below, child);
-        await RunAsync(operation, top, below, child, new Progress<double>(), CancellationToken.None);
+        await using (await work.HoldAsync(All(top, below, child)))
+        {
+            await MoveAsync(top, below, child, new Progress<double>(), CancellationToken.None);
+        }
+        await EndAsync(operation, top, below);
         return OperationOutcome.Done;
     }
 
-    async Task<VolumeInfo> RunAsync(
-        JournalRecord.Begun operation, VolumeInfo top, VolumeInfo below, VolumeInfo? child, IProgress<double> progress, CancellationToken stop)
+    /// <summary>Steps 1 to 6, under our entries in the map.</summary>
+    async Task MoveAsync(VolumeInfo top, VolumeInfo below, VolumeInfo? child, IProgress<double> progress, CancellationToken stop)
     {
-        await using (await work.HoldAsync(All(top, below, child)))
+        (top, below) = (work.Find(top.Name), work.Find(below.Name));
+        if (top.Slot!.Legality == VolumeLegality.Legal)
         {
-            (top, below) = (work.Find(top.Name), work.Find(below.Name));
-            if (top.Slot!.Legality == VolumeLegality.Legal)
-            {
-                below = await BringDownAsync(top, below, child, progress, stop);
-                top = await work.WriteSlotAsync(top, slot => slot with { Legality = VolumeLegality.Illegal });
-            }
-            if (below.Slot!.Legality != VolumeLegality.Legal)
-            {
-                below = await work.WriteSlotAsync(below, slot => (slot with
-                {
-                    Legality = VolumeLegality.Legal,
-                    Role = child is null ? VolumeRole.Leaf : VolumeRole.Internal,
-                    CapacityBytes = Math.Max(slot.CapacityBytes, top.Slot!.CapacityBytes),
-                }).WithNextGeneration());
-            }
-            work.Fenced(top.Name);
+            below = await BringDownAsync(top, below, child, progress, stop);
+            top = await work.WriteSlotAsync(top, slot => slot with { Legality = VolumeLegality.Illegal });
         }
+        if (below.Slot!.Legality != VolumeLegality.Legal)
+        {
+            await work.WriteSlotAsync(below, slot => (slot with
+            {
+                Legality = VolumeLegality.Legal,
+                Role = child is null ? VolumeRole.Leaf : VolumeRole.Internal,
+                CapacityBytes = Math.Max(slot.CapacityBytes, top.Slot!.CapacityBytes),
+            }).WithNextGeneration());
+        }
+        work.Fenced(top.Name);
+    }
+
+    /// <summary>Step 7: without our entries, which a removal takes for a user's.</summary>
+    async Task<VolumeInfo> EndAsync(JournalRecord.Begun operation, VolumeInfo top, VolumeInfo below)
+    {
         await removal.DeleteAsync(top.Name);
         work.End(operation, OperationOutcome.Done);
         return work.Find(below.Name);
@@ -181,6 +192,6 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
     async Task RetagAsync(VolumeInfo child, Guid parent)
     {
         var (before, after) = (child.Tags.ToTags(), (child.Tags with { Parent = parent }).ToTags());
-        await work.CommitAsync("name the parent", child.Name, draft => draft.ChangeTags(child.Name, before.Except(after), after.Except(before)));
+        await work.CommitAsync("name the parent", child.Name, draft => draft.ReplaceTags(child.Name, before, after));
     }
 }

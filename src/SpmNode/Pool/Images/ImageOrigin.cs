@@ -1,6 +1,5 @@
 using OvirtSpm.Node.Api;
 using OvirtSpm.Volumes.Sizes;
-using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Pool.Images;
@@ -27,11 +26,7 @@ abstract record ImageOrigin
         }
         if (request.Parent is { } below)
         {
-            var parent = ImageWork.Usable(work.Find(below), "cannot be a parent");
-            foreach (var layer in work.Chain(parent))
-            {
-                ImageWork.Usable(layer, $"is below {parent.Name} and cannot be read");
-            }
+            var parent = Readable(work.Find(below), "cannot be a parent", work)[0];
             if (request.Format != "cow")
             {
                 throw Refusal.Invalid("a volume with a parent is 'cow': a raw one has no place to say what differs.");
@@ -46,14 +41,20 @@ abstract record ImageOrigin
         }
         if (request.Source is { } source)
         {
-            var chain = work.Chain(ImageWork.Usable(work.Find(source), "cannot be copied"));
-            foreach (var layer in chain)
-            {
-                ImageWork.Usable(layer, $"is below {chain[0].Name} and cannot be read");
-            }
+            var chain = Readable(work.Find(source), "cannot be copied", work);
             return (new CopyOf(chain), request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, chain[0]) });
         }
         return (new Nothing(), request);
+    }
+
+    static IReadOnlyList<VolumeInfo> Readable(VolumeInfo volume, string otherwise, ImageWork work)
+    {
+        var chain = work.Chain(ImageWork.Usable(volume, otherwise));
+        foreach (var layer in chain)
+        {
+            ImageWork.Usable(layer, $"is below {volume.Name} and cannot be read");
+        }
+        return chain;
     }
 
     static long Sized(long asked, VolumeInfo origin) =>

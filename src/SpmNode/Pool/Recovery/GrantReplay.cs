@@ -76,7 +76,7 @@ static class GrantReplay
             ? new EditOutcome.AlreadyThere(granted.BeforeExtents)
             : draft.Give(granted.Name, id, [.. granted.Runs.Select(run => new ExtentRun(run.Device, run.Start, run.Count))], granted.Tags ?? [], now, host);
         return given is EditOutcome.Done or EditOutcome.AlreadyThere && granted.Tags is { } tags && draft.Find(granted.Name) is { } changed
-            ? draft.ChangeTags(granted.Name, changed.Tags.Except(tags), tags.Except(changed.Tags))
+            ? draft.ReplaceTags(granted.Name, changed.Tags, tags)
             : given;
     }
 
