@@ -227,6 +227,12 @@ sealed class HostNode(
         {
             try
             {
+                // A device is seen again: what lies there is served again before what is left is cleared.
+                await domain.LookForDevicesAsync();
+                if (await activator.RestoreUnseenAsync())
+                {
+                    await Chains.RestoredAsync();
+                }
                 await maps.ClearLeftBehindAsync(membership.Generation);
             }
             catch (Exception later) when (later is IOException or Refusal)

@@ -29,7 +29,12 @@ static class NodeComposition
 
     static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0) => Lun.Open(path, readOnly, sectorSize, minimumBytes);
+    /// <param name="devices">Where the domain's other devices are looked for, beside where the host that added them saw them.</param>
+    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0, IReadOnlyList<string>? devices = null) => new LunSet(
+        Lun.Open(path, readOnly, sectorSize, minimumBytes), new DeviceFinder([.. devices ?? [], .. KnownDevices], path, readOnly, sectorSize), BootClock);
+
+    /// <summary>For verbs that take no option of their own.</summary>
+    static string[] KnownDevices => Environment.GetEnvironmentVariable("SPM_DEVICES")?.Split(':', StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     public static IImageFile OpenImage(string path) => ImageFile.Open(path);
 
@@ -45,8 +50,8 @@ static class NodeComposition
     }
 
     /// <summary>Writing verbs on a LUN without a node.</summary>
-    public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
-        new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+    public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null, IReadOnlyList<string>? devices = null) =>
+        new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize, devices: devices), OfflinePorts(), wait);
 
     /// <summary>Changes named leases as the SPM, without a node.</summary>
     public static async Task<T> ChangeLeasesAsync<T>(string path, bool wait, int? sectorSize, Func<LeaseCreation, Task<T>> change, CancellationToken stop)
@@ -136,7 +141,7 @@ static class NodeComposition
             OnExtend = metrics.Extended,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
-        var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
+        var imager = new QemuImager(domain, server, sockets, BootClock);
         node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
         node.SleepWatch = Sleep(options, domain, node.Sleep, log);
         metrics.Readings = () => Read(node);
@@ -182,7 +187,7 @@ static class NodeComposition
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
-            (lun, domain) => new QemuImager(lun, new UnixVolumeServer(), domain.Group.PhysicalVolumes[0].Uuid.ToString(), Path.GetTempPath(), BootClock),
+            domain => new QemuImager(domain, new UnixVolumeServer(), Path.GetTempPath(), BootClock),
             note => Console.Error.WriteLine($"spm: {note}"));
     }
 

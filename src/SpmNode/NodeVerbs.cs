@@ -75,6 +75,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Leading().AddDeviceAsync(request);
+
     public Task<GarbageReply> GarbageAsync(bool collect) => collect ? Leading().GarbageAsync(collect: true) : LunReader.FindGarbageAsync(Domain);
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
@@ -136,6 +138,10 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         if (node.Counters.StaleWrites is > 0 and var stale)
         {
             warnings.Add($"{stale} stale metadata write(s) of a former SPM were found on the LUN and replaced from memory; a host hangs or its storage delays writes");
+        }
+        foreach (var device in Domain.Devices.Missing())
+        {
+            warnings.Add($"{device} of the domain is not seen by this host: volumes that lie there cannot be used here, and nothing is given away there");
         }
         if (node.SleepWatch?.Problem is { } sleepless)
         {

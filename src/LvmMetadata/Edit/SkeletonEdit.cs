@@ -37,6 +37,26 @@ internal static class SkeletonEdit
         return skeleton with { Items = items.ToImmutable(), Trailer = trailer };
     }
 
+    /// <summary>More physical volumes, behind those that are there.</summary>
+    public static VolumeGroupSkeleton Add(VolumeGroupSkeleton skeleton, ImmutableArray<PhysicalVolume> added)
+    {
+        if (added.IsEmpty)
+        {
+            return skeleton;
+        }
+        var items = skeleton.Items.ToBuilder();
+        var index = IndexOf(items, "physical_volumes");
+        var text = new ConfigWriter();
+        foreach (var pv in added)
+        {
+            PhysicalVolumeText.Append(text.Raw(text.Written.IsEmpty ? ""u8 : "\n"u8), pv);
+        }
+        // Before the section's own brace, on lines of its own: what stands there may be a comment.
+        var there = items[index].Bytes;
+        items[index] = items[index] with { Bytes = (byte[])[.. there.Span[..^1], .. text.Written, .. "\n}"u8] };
+        return skeleton with { Items = items.ToImmutable() };
+    }
+
     private static void Set(ImmutableArray<SkeletonItem>.Builder items, string key, string after, ConfigWriter statement)
     {
         var index = IndexOf(items, key);

@@ -91,9 +91,17 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
         {
             return;
         }
-        foreach (var layer in ActiveChains(await LunReader.ViewAsync(domain)).SelectMany(chain => chain.Skip(1)))
+        await changing.WaitAsync();
+        try
         {
-            below.Add(layer.Uuid);
+            foreach (var layer in ActiveChains(await LunReader.ViewAsync(domain)).SelectMany(chain => chain.Skip(1)))
+            {
+                below.Add(layer.Uuid);
+            }
+        }
+        finally
+        {
+            changing.Release();
         }
     }
 

@@ -9,7 +9,7 @@ namespace OvirtSpm.Node.Activation;
 
 /// <summary>Fills new volumes: qemu-img writes the qcow2 through an NBD socket of ours, zeros go straight to the extents.</summary>
 /// <param name="scratch">Where the sockets for qemu-img are, each in a directory of its own.</param>
-sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock) : IVolumeImager
+sealed class QemuImager(PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock) : IVolumeImager
 {
     public const string SocketPrefix = "spm-new-";
 
@@ -18,12 +18,12 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    public IImageTool Content { get; } = new QemuImageTool(lun, server, pvUuid, scratch, clock);
+    public IImageTool Content { get; } = new QemuImageTool(domain, server, scratch, clock);
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
     {
         var layer = new ImageLayer(volume, VolumeFormat.Cow, segments.Sum(segment => segment.LengthBytes), segments);
-        await using var served = await ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, [layer], mayWrite, _ => true);
+        await using var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, [layer], mayWrite, _ => true);
         // -u: it would look for the parent under its name, which means nothing on this host.
         string[] below = parent is null ? [] : ["-u", "-b", parent.Volume, "-F", parent.Format == VolumeFormat.Cow ? "qcow2" : "raw"];
         using var limit = new CancellationTokenSource(Limit, clock);
@@ -40,7 +40,9 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
 
     public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
     {
-        foreach (var segment in segments.Select(segment => ServedLayers.Segment(lun, pvUuid, segment)))
+        // All of them before the first byte: what lies on a device that is not seen is not half done.
+        var pieces = segments.Select(segment => domain.Devices.Segment("to be zeroed", segment)).ToList();
+        foreach (var segment in pieces)
         {
             for (var done = 0L; done < segment.LengthBytes; done += ZeroStep)
             {
@@ -48,10 +50,13 @@ sealed class QemuImager(ILun lun, IVolumeServer server, string pvUuid, string sc
                 {
                     throw Refusal.NotLeader("this host stopped being SPM while it zeroed a volume's new extents, which nobody sees yet; ask again.");
                 }
-                await lun.Data.ZeroAsync(segment.DeviceOffsetBytes + done, Math.Min(ZeroStep, segment.LengthBytes - done), mayPunch: false);
+                await segment.Device.ZeroAsync(segment.DeviceOffsetBytes + done, Math.Min(ZeroStep, segment.LengthBytes - done), mayPunch: false);
             }
         }
-        await lun.Data.FlushAsync();
+        foreach (var device in pieces.Select(piece => piece.Device).Distinct())
+        {
+            await device.FlushAsync();
+        }
     }
 
     /// <summary>A process that is killed leaves its sockets, and perhaps a tool: the next one of the same directory removes them.</summary>

@@ -64,6 +64,8 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), request.HostId is null ? reference : null));
         app.MapPost("/v1/volumes/{reference}/changes", (string reference, VolumeChange change, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
+        app.MapPost("/v1/devices", (AddDeviceRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.AddDeviceAsync(request)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
         app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));

@@ -19,6 +19,9 @@ interface IPoolVerbs : IAsyncDisposable
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change);
 
+    /// <summary>Makes the domain larger by a device. Asking twice adds it once.</summary>
+    Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request);
+
     /// <summary>What crashes left behind.</summary>
     /// <param name="collect">Take away what is proven to be nobody's; false: a dry run that writes nothing.</param>
     Task<GarbageReply> GarbageAsync(bool collect);

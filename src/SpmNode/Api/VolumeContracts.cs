@@ -40,7 +40,9 @@ public sealed record CreateVolumeRequest(
 /// <param name="HostId">The host that has the volume active and asks for itself; null when a person asks.</param>
 /// <param name="Epoch">The highest epoch the asking host has seen; a leader below it is no leader.</param>
 /// <param name="Request">As in <see cref="CreateVolumeRequest"/>.</param>
-public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null);
+/// <param name="Devices">Uuids of the physical volumes that the asking host sees: it is given extents of these only. Null: of all.</param>
+public sealed record ExtendVolumeRequest(
+    long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null, IReadOnlyList<string>? Devices = null);
 
 /// <summary>The answer that a host loads without reading metadata (R12).</summary>
 /// <param name="Segments">All segments of the volume in order.</param>

@@ -58,6 +58,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
         SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
+
     public Task<GarbageReply> GarbageAsync(bool collect) =>
         collect ? SendAsync<GarbageReply>(HttpMethod.Post, "v1/garbage/collect") : SendAsync<GarbageReply>(HttpMethod.Get, "v1/garbage");
 

@@ -18,8 +18,25 @@ sealed class VolumeGrowth(
 
     public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
     {
+        try
+        {
+            return await AskOnceAsync(volume, absoluteBytes, stop);
+        }
+        catch (Refusal full) when (full.Code == RefusalCode.NoSpace)
+        {
+            // A device that was added since is one this host has not said it sees.
+            if (!await activator().LookForDevicesAsync())
+            {
+                throw;
+            }
+            return await AskOnceAsync(volume, absoluteBytes, stop);
+        }
+    }
+
+    async Task<ExtendVolumeReply> AskOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next());
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices);
         var reply = leader() switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
@@ -36,7 +53,7 @@ sealed class VolumeGrowth(
         {
             throw Refusal.Unavailable("this node does not hold its host id now, so no answer of an SPM is loaded. What is active goes on.");
         }
-        return activator().Grow(volume, reply) switch
+        return await activator().GrowAsync(volume, reply) switch
         {
             // Another answer overtook this one and brought at least as much.
             GrowOutcome.Refused when activator().Find(volume)?.Export.AllocatedBytes >= absoluteBytes => reply,

@@ -83,6 +83,19 @@ internal static unsafe class DeviceOpening
         return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK;
     }
 
+    /// <summary>The same for every path that leads to the same device or file.</summary>
+    public static string IdentityOf(string path)
+    {
+        FileStatus status;
+        if (Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_TYPE | Libc.STATX_INO, &status) != 0)
+        {
+            return path;
+        }
+        return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK
+            ? $"device {status.DeviceMajor}:{status.DeviceMinor}"
+            : $"file {status.FileSystemMajor}:{status.FileSystemMinor}:{status.Inode}";
+    }
+
     static void RefuseOtherKinds(string path, FileStatus status)
     {
         if ((status.Mode & Libc.S_IFMT) is not (Libc.S_IFBLK or Libc.S_IFREG))

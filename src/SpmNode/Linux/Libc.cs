@@ -56,6 +56,7 @@ internal static unsafe partial class Libc
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_TYPE = 1;
+    public const uint STATX_INO = 0x100;
     public const uint STATX_SIZE = 0x200;
     public const int S_IFMT = 0xF000;
     public const int S_IFBLK = 0x6000;

@@ -24,6 +24,7 @@ sealed class PoolVerbs
     readonly VolumeRemoval removal;
     readonly ImageWork work;
     readonly ImageVerbs images;
+    readonly DeviceAddition devices;
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
     readonly GarbageCollection garbage;
@@ -33,6 +34,7 @@ sealed class PoolVerbs
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
+        devices = new DeviceAddition(term, choice);
         removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
@@ -96,6 +98,8 @@ sealed class PoolVerbs
                 : change is VolumeChange.Merge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null);
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => devices.AddAsync(request);
 
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None));

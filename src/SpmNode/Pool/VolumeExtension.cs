@@ -38,7 +38,10 @@ sealed class VolumeExtension(
         {
             throw Refusal.Conflict($"volume {volume.Name} is active for writing on {writer}; ask that node, which then also gives the space to its guest.");
         }
-        return await CommitAsync(volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent), Answer(volume, id));
+        // Extents that its host cannot reach would hold up its guest; others of the pool may see more.
+        Func<PhysicalVolume, bool>? reached = request.Devices is { } seen ? pv => seen.Contains(pv.Uuid.ToString()) : null;
+        return await CommitAsync(
+            volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent), Answer(volume, id), reached);
     }
 
     /// <summary>What can be said before anything is taken or written.</summary>
@@ -75,7 +78,7 @@ sealed class VolumeExtension(
             var volume = term.Volumes.Find($"{uuid}");
             var (before, after) = (CowSizes.RawBytes(Check(volume, size, extent).CapacityBytes, extent), CowSizes.RawBytes(size, extent));
             return after <= before
-                ? await CommitAsync(volume, after / extent, before)
+                ? await CommitAsync(volume, after / extent, before, [])
                 : await ExtendHeldAsync(volume, after, extent, id, null);
         }
         finally
@@ -122,7 +125,7 @@ sealed class VolumeExtension(
         if (after <= before)
         {
             EndLater(resumed, OperationOutcome.Done);
-            return await CommitAsync(volume, after / extent, before);
+            return await CommitAsync(volume, after / extent, before, []);
         }
         var operation = resumed ?? term.Journal.Begin(OperationKind.ExtendRaw, id, volume.Uuid, before, after);
         try
@@ -195,9 +198,9 @@ sealed class VolumeExtension(
         return behind;
     }
 
-    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum, params IEnumerable<JournalRecord> records)
+    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum, IEnumerable<JournalRecord> records, Func<PhysicalVolume, bool>? reached = null)
     {
-        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents), records);
+        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents, reached), records);
         return result switch
         {
             PoolResult.Done done => Reply(volume.Name, done, maximum),

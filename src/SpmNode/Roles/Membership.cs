@@ -270,7 +270,7 @@ sealed class Membership(
     /// <summary>R19: the timeouts in the tags may have been changed since this process read them; hosts that count differently do not mix.</summary>
     async Task RefuseOtherTagsAsync()
     {
-        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        var read = await domain.Lun.ReadGroupAsync(domain.Seen.Newest);
         if (read.Group is null && domain.IsMetadataLost)
         {
             // Whoever brings the metadata back: without them nobody else can come either, with other timeouts or the same.

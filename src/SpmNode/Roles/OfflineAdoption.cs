@@ -48,7 +48,7 @@ static class OfflineAdoption
             return already;
         }
         var plan = await AdoptionPlan.MakeAsync(domain, options);
-        var opened = await MetadataStore.OpenAsync([lun.Metadata], ports.WallClock, Environment.MachineName);
+        var opened = await lun.OpenStoreAsync(ports.WallClock, Environment.MachineName);
         if (opened is not OpenOutcome.Opened { Store: var store } || store.Current.Version != domain.Group.Version)
         {
             throw Refusal.Conflict($"{lun.Path}: {What}: the metadata changed meanwhile, without the SPM lease. Find out who writes it, then ask again.");

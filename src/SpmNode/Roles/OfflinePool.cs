@@ -43,7 +43,7 @@ sealed class OfflinePool : IPoolVerbs
             var term = await BeginAsync(domain, membership, lease, ports, wait, patience, stop);
             var maps = new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner);
             await maps.AdoptAsync(membership.Generation);
-            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(lun, domain), ports.Choice, ports.WallClock, new PoolCounters(), ports.Say);
+            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(domain), ports.Choice, ports.WallClock, new PoolCounters(), ports.Say);
             var pool = new OfflinePool(lun, membership, lease, term, verbs, renewing, renewal);
             await verbs.RecoverOnceAsync();
             return pool;
@@ -69,6 +69,8 @@ sealed class OfflinePool : IPoolVerbs
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => verbs.DeleteVolumeAsync(reference, request, wipe);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
 
     public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);
 

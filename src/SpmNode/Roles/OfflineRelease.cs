@@ -89,7 +89,7 @@ static class OfflineRelease
     /// <summary>Under the SPM lease, with nobody in the domain.</summary>
     internal static async Task CommitAsync(ILun lun, PoolDomain domain, OfflinePorts ports, PoolFence fence)
     {
-        var opened = await MetadataStore.OpenAsync([lun.Metadata], ports.WallClock, Environment.MachineName);
+        var opened = await lun.OpenStoreAsync(ports.WallClock, Environment.MachineName);
         if (opened is not OpenOutcome.Opened { Store: var store })
         {
             throw Refusal.Damaged($"{lun.Path}: {What}: {((OpenOutcome.Refused)opened).Reason}.");

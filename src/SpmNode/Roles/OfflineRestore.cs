@@ -19,7 +19,7 @@ static class OfflineRestore
     /// <exception cref="Refusal">Somebody is alive, or the text does not fit this LUN.</exception>
     public static async Task<VolumeGroup> RunAsync(ILun lun, OfflinePorts ports, VolumeGroup kept, bool wait, CancellationToken stop)
     {
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
         if (read.Group is { } found && found.Uuid != kept.Uuid)
         {
             throw Refusal.Conflict($"{lun.Path}: {What}: volume group {found.Name} ({found.Uuid}) is there, the file is of {kept.Name} ({kept.Uuid}).");
@@ -64,7 +64,7 @@ static class OfflineRestore
             try
             {
                 using var entry = fence.Enter();
-                restored = await MetadataStore.RestoreAsync([domain.Lun.Metadata], kept, fence, ports.WallClock, membership.Identity.Name);
+                restored = await MetadataStore.RestoreAsync([domain.Lun.Metadata], kept, fence, ports.WallClock, membership.Identity.Name, othersElsewhere: true);
             }
             finally
             {

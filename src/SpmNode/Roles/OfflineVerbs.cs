@@ -67,6 +67,14 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         }
     }
 
+    public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)
+    {
+        // What cannot be opened is refused before anything is taken.
+        lun.Others.Release(lun.Others.Open(request.Path));
+        await using var pool = await OpenAsync();
+        return await pool.AddDeviceAsync(request);
+    }
+
     public async Task<GarbageReply> GarbageAsync(bool collect)
     {
         if (!collect)

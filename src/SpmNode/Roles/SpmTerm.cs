@@ -35,13 +35,13 @@ sealed class SpmTerm
         try
         {
             var (place, notes) = (JournalPlace.Of(domain), new List<string>());
-            var opened = await MetadataStore.OpenAsync([domain.Lun.Metadata], clock, host);
+            var opened = await domain.Lun.OpenStoreAsync(clock, host);
             var read = opened is OpenOutcome.Opened { Read: var good } ? good : ((OpenOutcome.Refused)opened).Read;
             var before = await place.ReadAsync(read.Group);
             if (await HeaderRescue.RestoreAsync(domain, read, before, fence) is { } rescued)
             {
                 notes.Add(rescued);
-                opened = await MetadataStore.OpenAsync([domain.Lun.Metadata], clock, host);
+                opened = await domain.Lun.OpenStoreAsync(clock, host);
                 before = await place.ReadAsync((opened as OpenOutcome.Opened)?.Store.Current);
             }
             if (opened is not OpenOutcome.Opened { Store: var store })
@@ -97,7 +97,7 @@ sealed class SpmTerm
                     return new TermStart.Failed(unknown.Reason);
             }
             domain.Seen.Leads(store.Current);
-            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal);
+            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal, domain.Devices.Sees);
             var volumes = await VolumeTable.LoadAsync(domain, worker);
             notes.AddRange(before.Damage.Select(damage => damage.ToString()));
             return new TermStart.Begun(new SpmTerm(domain, fence, worker, volumes, journal!) { Notes = notes });

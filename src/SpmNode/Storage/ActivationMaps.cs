@@ -165,11 +165,19 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
         foreach (var (slot, _) in (await ReadOwnAsync()).Active().ToList())
         {
-            if (!IsHeld(slot))
+            if (IsHeld(slot))
             {
-                await SetInsideAsync(slot, ActivationMode.Inactive, generation);
-                notes.Add($"slot {slot} was left active by an earlier life of this node; cleared");
+                continue;
             }
+            if (domain.Devices.MissingOfSlot(slot) is { } absent)
+            {
+                // R7: on a device that this life has not open no lock of ours proves that the former life's writes have returned.
+                leftBehind = true;
+                notes.Add($"slot {slot} was left active by an earlier life of this node and stays so: its volume lies on {absent}, which is not seen");
+                continue;
+            }
+            await SetInsideAsync(slot, ActivationMode.Inactive, generation);
+            notes.Add($"slot {slot} was left active by an earlier life of this node; cleared");
         }
         return notes;
     }

@@ -34,22 +34,23 @@ sealed record AdoptionPlan(StorageDomain Domain, Placement Place, long OffsetByt
             // Its maps and its journal are lost with the volume: hosts of ours may still have volumes active.
             throw Refusal.Damaged($"{what}: its tag {ours} says that it was adopted before, and the volume 'spm' is gone. Bring it back with 'spm metadata restore'; or, when no host serves a volume of it, take our tags away with vgchange --deltag.");
         }
-        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata]);
+        var read = await domain.Lun.ReadGroupAsync();
         if (read.WriteProblem is { } problem)
         {
-            throw Refusal.Conflict($"{what}: {problem}. Domains on several devices are read, not led.");
+            throw Refusal.Conflict($"{what}: {problem}.");
         }
         if (read.Copies.Count(copy => copy.State is not CopyState.Ignored) < 2)
         {
             throw Refusal.Conflict($"{what}: writing needs two used metadata copies on its device (R5). oVirt makes two: switch them on with pvchange --metadataignore n.");
         }
-        var trial = new VolumeGroupDraft(group);
+        // On the first device, like the leases: the other devices carry nothing but extents of volumes.
+        var trial = new VolumeGroupDraft(group, pv => pv.Index == 0);
         switch (trial.CreateLinear(SpecialVolumes.Spm.Name, LvmUuid.FromRandomBytes(new byte[LvmUuid.Length]), 1, [], DateTimeOffset.UnixEpoch, "plan"))
         {
             case EditOutcome.Done:
                 break;
             case EditOutcome.NoSpace:
-                throw Refusal.NoSpace($"{what}: the volume 'spm' needs one free extent of {DomainLimits.ExtentBytes >> 20} MiB, and there is none. Delete a volume in oVirt first.");
+                throw Refusal.NoSpace($"{what}: the volume 'spm' needs one free extent of {DomainLimits.ExtentBytes >> 20} MiB on its first device, and there is none. Delete a volume in oVirt first.");
             case var other:
                 throw Refusal.Conflict($"{what}: {(other is EditOutcome.Refused refused ? refused.Reason : $"{other}")}.");
         }

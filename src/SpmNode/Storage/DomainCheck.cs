@@ -16,7 +16,7 @@ static class DomainCheck
     public static async Task<CheckReport> RunAsync(ILun lun)
     {
         var findings = new List<Finding>();
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
         foreach (var copy in read.Copies)
         {
             findings.Add(new(copy.State is CopyState.Current or CopyState.Ignored, "metadata", copy.Describe()));
@@ -30,6 +30,7 @@ static class DomainCheck
             var domain = await StorageDomain.OpenAnyAsync(lun);
             var pool = domain as PoolDomain;
             findings.Add(new(true, "domain", $"{domain.Uuid}, version {domain.Description.Version}, {domain.Group.Version}{(pool is null ? "; made by oVirt, not adopted" : "")}"));
+            findings.AddRange(domain.Devices.Missing().Select(device => new Finding(false, "device", $"{device} is not seen by this host")));
             if (pool is not null && pool.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
                 findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(pool.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));

@@ -65,6 +65,8 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
+
     public async Task<GarbageReply> GarbageAsync(bool collect) => collect ? throw NoLease() : await FindGarbageAsync(await PoolDomain.OpenAsync(lun));
 
     public static async Task<GarbageReply> FindGarbageAsync(PoolDomain domain) =>

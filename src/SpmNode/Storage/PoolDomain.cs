@@ -25,6 +25,8 @@ sealed class PoolDomain : StorageDomain
 
     public ILeaseArea Spm { get; }
 
+    protected override VolumeGroup Latest => lastRead?.Group ?? Group;
+
     /// <summary>The pool's identity, and where records and maps lie in the volume <c>spm</c>.</summary>
     public Superblock Superblock { get; private set; } = null!;
 
@@ -37,7 +39,7 @@ sealed class PoolDomain : StorageDomain
     public long SpmOffset { get; }
 
     /// <exception cref="Refusal">No domain of ours is there, or what is there cannot be believed.</exception>
-    public static async Task<PoolDomain> OpenAsync(ILun lun) => await OpenAsync(lun, await ReadGroupAsync(lun));
+    public static async Task<PoolDomain> OpenAsync(ILun lun) => await OpenAsync(lun, await FirstGroupAsync(lun));
 
     /// <param name="group">What is on the LUN; where that cannot be read any more, what was.</param>
     /// <param name="isLost">No copy of it can be read: nobody can open the domain but whoever kept its text.</param>
@@ -57,6 +59,7 @@ sealed class PoolDomain : StorageDomain
         }
         var domain = new PoolDomain(lun, group, description, tags) { IsMetadataLost = isLost };
         await domain.CheckSuperblockAsync();
+        await lun.Others.LookAsync(group);
         return domain;
     }
 
@@ -69,10 +72,19 @@ sealed class PoolDomain : StorageDomain
     {
         if (lastRead is { Group: { } known } last && known.Version >= Seen.Newest && !await MetadataReader.PollAsync([Lun.Metadata], last))
         {
+            await Lun.Others.LookAsync(known);
             return last;
         }
-        return lastRead = await MetadataReader.ReadAsync([Lun.Metadata], Seen.Newest);
+        var read = await Lun.ReadGroupAsync(Seen.Newest);
+        if (read.Group is { } group)
+        {
+            await Lun.Others.LookAsync(group);
+        }
+        return lastRead = read;
     }
+
+    /// <summary>Devices that the newest text known here names, and that were not found before.</summary>
+    public ValueTask LookForDevicesAsync() => Lun.Others.LookAsync(Latest);
 
     async Task CheckSuperblockAsync()
     {

@@ -28,12 +28,19 @@ class StorageDomain
         Slots = Window(SpecialVolumes.Metadata);
         ExternalLeases = Window(SpecialVolumes.ExternalLeases);
         IdsOffset = places[SpecialVolumes.Ids.Name].Offset;
+        Devices = new DomainDevices(lun, group.PhysicalVolumes[0].Uuid, () => Latest);
     }
 
     public ILun Lun { get; }
 
     /// <summary>As it was when the domain was opened.</summary>
     public VolumeGroup Group { get; }
+
+    /// <summary>Which of its devices this host sees, and where volumes lie on them.</summary>
+    public DomainDevices Devices { get; }
+
+    /// <summary>The newest group that was read.</summary>
+    protected virtual VolumeGroup Latest => Group;
 
     public DomainMetadata Description { get; }
 
@@ -67,8 +74,8 @@ class StorageDomain
     /// <exception cref="Refusal">No domain is there, or what is there cannot be believed.</exception>
     public static async Task<StorageDomain> OpenAnyAsync(ILun lun)
     {
-        var group = await ReadGroupAsync(lun);
-        return group.Find(SpecialVolumes.Spm.Name) is null ? OfOvirt(lun, group) : await PoolDomain.OpenAsync(lun, group);
+        var group = await FirstGroupAsync(lun);
+        return group.Find(SpecialVolumes.Spm.Name) is null ? await OfOvirtAsync(lun, group) : await PoolDomain.OpenAsync(lun, group);
     }
 
     /// <summary>R23: null while every special volume lies where it lay when the domain was opened.</summary>
@@ -84,27 +91,28 @@ class StorageDomain
         return null;
     }
 
-    protected static StorageDomain OfOvirt(ILun lun, VolumeGroup group)
+    static async Task<StorageDomain> OfOvirtAsync(ILun lun, VolumeGroup group)
     {
         var (description, tags) = Described(lun, group);
-        return new StorageDomain(lun, group, description, tags);
+        var domain = new StorageDomain(lun, group, description, tags);
+        await lun.Others.LookAsync(group);
+        return domain;
     }
 
     /// <exception cref="Refusal">No group can be read, or this LUN is not its first device.</exception>
-    protected static async Task<VolumeGroup> ReadGroupAsync(ILun lun)
+    protected static async Task<VolumeGroup> FirstGroupAsync(ILun lun)
     {
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
-        if (read.Group is not { } group)
+        var read = await lun.ReadGroupAsync();
+        if (read.Group is null && read.Labels is [{ } label] && read.Copies.Count > 0 && read.Copies.All(copy => copy.State is CopyState.Ignored))
         {
-            throw Refusal.Damaged($"{lun.Path}: no volume group can be read. {string.Join(' ', read.Copies.Select(copy => copy.ToString()))} 'spm domain check --lun' shows every copy.");
+            throw Refusal.Conflict($"{lun.Path} is one of the other devices of a volume group (physical volume {label.PvUuid}): its metadata lie on the first one. Give that.");
         }
-        if (PoolTags.StateOf(group.Tags) == DomainState.Ready && read.Labels[0]?.PvUuid != group.PhysicalVolumes[0].Uuid)
+        if (read.Group is { } found && read.Labels is [{ } own] && own.PvUuid != found.PhysicalVolumes[0].Uuid)
         {
-            // The offsets of the special volumes are the first device's; on another one they are somebody's data.
-            throw Refusal.Conflict(
-                $"{lun.Path}: this is another device of domain {group.Name}; its special volumes lie on {group.PhysicalVolumes[0].Uuid}, last seen as '{group.PhysicalVolumes[0].DeviceHint}'. Give that one.");
+            throw Refusal.Conflict($"{lun.Path} is not the first device of volume group '{found.Name}', which is {found.PhysicalVolumes[0].Uuid}, last seen as '{found.PhysicalVolumes[0].DeviceHint}'. Give that.");
         }
-        return group;
+        return read.Group ?? throw Refusal.Damaged(
+            $"{lun.Path}: no volume group can be read. {string.Join(' ', read.Copies.Select(copy => copy.ToString()))} 'spm domain check --lun' shows every copy.");
     }
 
     /// <exception cref="Refusal">It is no domain, or its tags cannot be believed.</exception>

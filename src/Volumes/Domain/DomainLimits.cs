@@ -17,6 +17,9 @@ public static class DomainLimits
     /// <summary>The size of each of the two metadata areas of the first physical volume.</summary>
     public const long MetadataAreaBytes = 128L << 20;
 
+    /// <summary>oVirt's most physical volumes of a domain.</summary>
+    public const int MaximumDevices = 10;
+
     /// <summary>Distance between leases. The only one that fits all special volumes; on 4096-byte sectors it limits a domain to 250 hosts.</summary>
     public const long AlignmentBytes = 1L << 20;
 

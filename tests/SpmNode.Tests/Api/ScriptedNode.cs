@@ -39,6 +39,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
 
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Task.FromResult(new AddDeviceReply(request.Path, "pv", true, 1, 2, 1, 7));
+
     public Task<GarbageReply> GarbageAsync(bool collect) => Task.FromResult(new GarbageReply([new("slots", "slot 3", "", "cleared", Collected: collect)]));
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);

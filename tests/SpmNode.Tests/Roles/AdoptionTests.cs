@@ -14,7 +14,7 @@ public sealed class AdoptionTests
 
     static readonly OfflinePorts Ports = new(
         TimeProvider.System, TimeProvider.System, new TestChoice(4712), _ => throw new InvalidOperationException("no host id is taken here"),
-        (_, _) => throw new InvalidOperationException("no image is made here"), _ => { });
+        _ => throw new InvalidOperationException("no image is made here"), _ => { });
 
     [Fact]
     public async Task Adopting_that_dies_at_any_write_leaves_a_domain_of_oVirt_or_of_ours_and_is_completed()

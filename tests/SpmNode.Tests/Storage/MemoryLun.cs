@@ -27,7 +27,7 @@ sealed class MemoryLun : ILun
         (Metadata, Data) = (area, new Area(this, 0, disk.SizeBytes, "data"));
     }
 
-    public string Path => "memory";
+    public string Path { get; init; } = "memory";
 
     public int SectorSize => sector;
 
@@ -81,10 +81,10 @@ sealed class MemoryLun : ILun
     public Task WhenAllWritesReturnedAsync() => Task.WhenAll(ControlWrites, DataWrites);
 
     /// <summary>Another host opens the same LUN.</summary>
-    public MemoryLun OpenAgain(int? otherSector = null) => new(disk, otherSector ?? sector);
+    public MemoryLun OpenAgain(int? otherSector = null, string? path = null) => new(disk, otherSector ?? sector) { Path = path ?? Path };
 
     /// <summary>What is on the disk now, on a disk of its own.</summary>
-    public MemoryLun Copy() => new(disk.Copy(), sector);
+    public MemoryLun Copy() => new(disk.Copy(), sector) { Path = Path };
 
     public byte[] Peek(long offset, int length)
     {

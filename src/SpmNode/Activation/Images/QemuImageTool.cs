@@ -8,7 +8,7 @@ namespace OvirtSpm.Node.Activation.Images;
 
 /// <summary>QEMU's own tools do the work on contents; they reach the extents through sockets of ours, and nothing else.</summary>
 /// <param name="scratch">Where the sockets are, each piece of work in a directory of its own.</param>
-sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock) : IImageTool
+sealed class QemuImageTool(PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock) : IImageTool
 {
     /// <summary>qemu-img check: clusters that are counted and not used, as a QEMU that was killed leaves them. They only make the end larger.</summary>
     const int LeaksOnly = 3;
@@ -64,7 +64,7 @@ sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string
     }
 
     Task<ServedLayers> ServeAsync(IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable) =>
-        ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, layers, mayWrite, writable);
+        ServedLayers.ServeAsync(domain, server, scratch, clock, layers, mayWrite, writable);
 
     /// <summary>A cow image without what is below it.</summary>
     static string Alone(ServedLayers served, ImageLayer image) =>

@@ -1,5 +1,4 @@
 using OvirtSpm.Node.Activation.Nbd;
-using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Storage;
 
@@ -20,7 +19,7 @@ sealed class ServedLayers : IAsyncDisposable
     /// <param name="mayWrite">R13: asked before every write; null serves everything read-only.</param>
     /// <param name="writable">Which of the layers may be written.</param>
     public static async Task<ServedLayers> ServeAsync(
-        ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock,
+        PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock,
         IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable)
     {
         var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
@@ -30,13 +29,13 @@ sealed class ServedLayers : IAsyncDisposable
         {
             foreach (var layer in layers)
             {
-                var table = new SegmentTable(layer.Segments.Select(segment => Segment(lun, pvUuid, segment)), 0, 0);
+                var table = new SegmentTable(layer.Segments.Select(segment => domain.Devices.Segment(layer.Volume, segment)), 0, 0);
                 var options = new VolumeExportOptions(layer.Volume, Math.Min(layer.SizeBytes, table.AllocatedBytes))
                 {
                     HoldLimit = TimeSpan.Zero,
                     ReadOnly = mayWrite is null || !writable(layer),
                 };
-                var export = new VolumeExport(options, table, lun.SectorSize, new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.PoolFull)), clock);
+                var export = new VolumeExport(options, table, domain.Lun.SectorSize, new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.PoolFull)), clock);
                 all.open.Add((export, server.Serve(all.SocketOf(layer), options.ReadOnly ? export : new GuardedExport(export, mayWrite!))));
             }
             return all;
@@ -47,10 +46,6 @@ sealed class ServedLayers : IAsyncDisposable
             throw;
         }
     }
-
-    public static VolumeSegment Segment(ILun lun, string pvUuid, SegmentReply segment) => segment.PvUuid == pvUuid
-        ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
-        : throw Refusal.Conflict($"the volume lies on device {segment.PvUuid}, which this node does not have open.");
 
     /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
     public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");
