@@ -80,6 +80,14 @@ static class NodeComposition
         return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
     }
 
+    /// <summary>Makes a domain of oVirt one that may be led from here.</summary>
+    public static async Task<PoolDomain> AdoptAsync(ILun lun, AdoptionOptions options, CancellationToken stop) =>
+        await OfflineAdoption.RunAsync(lun, OfflinePorts(), options, stop);
+
+    /// <summary>Gives a domain back to oVirt.</summary>
+    public static async Task ReleaseDomainAsync(string path, int? sectorSize, bool wait, CancellationToken stop) =>
+        await OfflineRelease.RunAsync(() => OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait, stop);
+
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {

@@ -14,7 +14,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public async Task<DomainView> ViewAsync()
     {
-        var domain = await PoolDomain.OpenAsync(lun);
+        var domain = await StorageDomain.OpenAnyAsync(lun);
         return await DomainView.ReadAsync(domain, domain.Group);
     }
 
@@ -115,10 +115,16 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return ValueTask.CompletedTask;
     }
 
-    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
+    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(StorageDomain domain)
     {
-        var table = await ActivationMaps.ReadAllAsync(domain);
-        var records = await new HostRecordStore(domain).ReadAllAsync();
+        if (domain is not PoolDomain pool)
+        {
+            // R11: oVirt's hosts write no maps, so each that is in the domain may have any volume active.
+            var hosts = (await HostWatch.HeldAsync(domain)).Select(holder => $"{holder.Name}, perhaps").ToList();
+            return _ => hosts;
+        }
+        var table = await ActivationMaps.ReadAllAsync(pool);
+        var records = await new HostRecordStore(pool).ReadAllAsync();
         return volume => volume.Tags.Slot is not { } slot ? [] : [.. table.UsersOf(slot).Select(user =>
         {
             var name = records[user.Host - 1].Newest is { } record ? $"{record.Name} (host id {user.Host})" : $"host id {user.Host}";
