@@ -6,16 +6,35 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Tasks;
 using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node;
 
 /// <summary>A node's answers to its API.</summary>
-sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics) : INodeVerbs
+sealed class NodeVerbs : INodeVerbs
 {
+    readonly HostNode node;
+    readonly VolumeGrowth growth;
+    readonly Func<string> metrics;
+    readonly NodeTasks tasks;
+
+    /// <param name="ids">For work whose caller numbers nothing.</param>
+    public NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics, RequestIds ids)
+    {
+        (this.node, this.growth, this.metrics) = (node, growth, metrics);
+        tasks = new NodeTasks(Leading, ids, node.Clock);
+        Transfers = new NodeTransfers(tasks, Leading, node.Clock);
+        Hosts = new HostVerbs(node);
+    }
+
     PoolDomain Domain => node.Domain;
 
-    public IHostVerbs Hosts { get; } = new HostVerbs(node);
+    public IHostVerbs Hosts { get; }
+
+    public ITaskVerbs Tasks => tasks;
+
+    public IDiskTransfers Transfers { get; }
 
     public StatusReply Status()
     {
@@ -63,7 +82,8 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) =>
+        request.Source is null ? Leading().CreateVolumeAsync(request, progress, stop) : tasks.EndOfAsync(Tasks.Begin(request));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
@@ -77,9 +97,10 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Leading().DeleteVolumeAsync(reference, request, wipe);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => Leading().DeleteVolumeAsync(reference, request, wipe, discard);
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
+        change is VolumeChange.Merge ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Leading().SetSpaceAsync(request);
 

@@ -100,7 +100,8 @@ public abstract record VolumeChange
     public sealed record Set(string? Description = null, string? Legality = null, bool NextGeneration = false) : VolumeChange;
 }
 
-public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
+/// <param name="NotDiscarded">Devices that were to be told and take no discards; null when there are none.</param>
+public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno, IReadOnlyList<string>? NotDiscarded = null);
 
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
 /// <param name="Chain">For a volume with a parent: every -blockdev option that opens the disk, the base first; the last one is the disk.</param>

@@ -3,6 +3,7 @@ using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node.Cli;
@@ -16,7 +17,10 @@ static class DomainVerbs
 
     static readonly Option<string[]> devices = CommonOptions.Devices("where the domain's other devices are, if not where they were added");
 
-    public static Command Create() => new("domain", "Storage domains: create, add-device, info, set, check, gc, remove") { CreateDomain(), AddDevice(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), Remove() };
+    public static Command Create() => new("domain", "Storage domains: create, add-device, info, set, check, gc, adopt, release, remove")
+    {
+        CreateDomain(), AddDevice(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
+    };
 
     static Command CreateDomain()
     {
@@ -81,7 +85,7 @@ static class DomainVerbs
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             using var device = NodeComposition.OpenLun(parsed.GetValue(lun)!, readOnly: true, parsed.GetValue(sectorSize), devices: parsed.GetValue(devices));
-            await PrintAsync(parsed, await PoolDomain.OpenAsync(device));
+            await PrintAsync(parsed, await StorageDomain.OpenAnyAsync(device));
             return 0;
         }));
         return command;
@@ -115,14 +119,14 @@ static class DomainVerbs
         return command;
     }
 
-    static async Task PrintAsync(ParseResult parsed, PoolDomain domain)
+    static async Task PrintAsync(ParseResult parsed, StorageDomain domain)
     {
         var group = domain.Group;
         var space = SpaceSetting.Describe(SpaceRules.Of(await DomainView.ReadAsync(domain, group)));
         var reply = new DomainReply(
             domain.Uuid.ToString(), domain.Lun.Path, group.Uuid.ToString(), domain.Lun.SizeBytes, group.TotalExtents * group.ExtentSizeBytes,
             group.FreeExtents * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
-            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, space);
+            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, domain.Description.Version, domain is PoolDomain, space);
         if (parsed.GetValue(json))
         {
             Output.WriteJson(reply);
@@ -138,7 +142,8 @@ static class DomainVerbs
             ["failover", $"at most {domain.Timing.FailoverBound.TotalSeconds:0.#} s after a crash of the SPM"],
             .. domain.Group.PhysicalVolumes.Skip(1).Select(pv => new[] { "device", $"{pv.DeviceHint}, {SizeText.Format(pv.ExtentCount * group.ExtentSizeBytes)}{(domain.Devices.Sees(pv) ? "" : ", not seen by this host")}" }),
             ["metadata", $"epoch {reply.Epoch}, seqno {reply.Seqno}, two copies"],
-            ["oVirt", reply.UsableByOvirt ? "layout of a version 5 block domain" : "not for oVirt (sector or extent size)"],
+            ["oVirt", !reply.UsableByOvirt ? "not for oVirt (sector or extent size)"
+                : $"layout of a version {reply.Version} block domain{(reply.Adopted ? "" : reply.Version == DomainLimits.Version ? "; not adopted: read only until 'spm domain adopt'" : "; read only")}"],
         ]);
     }
 }

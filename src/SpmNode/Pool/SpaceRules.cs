@@ -33,7 +33,7 @@ sealed class SpaceRules(VolumeTable volumes)
 
     /// <summary>All that volumes can have.</summary>
     public static long SizeBytes(VolumeGroup group) =>
-        (group.TotalExtents - group.LogicalVolumes.Where(lv => SpecialVolumes.IsSpecial(lv.Name)).Sum(lv => lv.ExtentCount)) * group.ExtentSizeBytes;
+        (group.TotalExtents - SpecialVolumes.InCreationOrder.Sum(special => group.Find(special.Name)?.ExtentCount ?? 0)) * group.ExtentSizeBytes;
 
     public static PoolSpace Of(DomainView view) => Of(view.Group, PromisedBytes(view, new Dictionary<Guid, (long, Guid)>()));
 

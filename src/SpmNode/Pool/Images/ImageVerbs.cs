@@ -21,7 +21,7 @@ sealed class ImageVerbs(ImageWork work, IVolumeImager imager, GrowthPolicy polic
     };
 
     /// <returns>The volume as it is afterwards; after a merge the parent.</returns>
-    public Task<VolumeInfo> ChangeAsync(string reference, VolumeChange change, RequestId? id, CancellationToken stop)
+    public Task<VolumeInfo> ChangeAsync(string reference, VolumeChange change, RequestId? id, CancellationToken stop, IProgress<double>? progress = null)
     {
         var volume = work.Find(reference);
         return change switch
@@ -30,7 +30,7 @@ sealed class ImageVerbs(ImageWork work, IVolumeImager imager, GrowthPolicy polic
             VolumeChange.Resize to => Resize().ResizeAsync(volume, to.VirtualSizeBytes, id, change.ExpectedGeneration, stop),
             VolumeChange.Share => new ImageLabels(work).ShareAsync(volume, change.ExpectedGeneration),
             VolumeChange.Describe to => new ImageLabels(work).DescribeAsync(volume, to.Alias, change.ExpectedGeneration),
-            VolumeChange.Merge => Merge().MergeAsync(volume, id, change.ExpectedGeneration, new Progress<double>(), stop),
+            VolumeChange.Merge => Merge().MergeAsync(volume, id, change.ExpectedGeneration, progress ?? new Progress<double>(), stop),
             VolumeChange.Collapse => new ImageCollapse(work, Merge()).CollapseAsync(volume, id, change.ExpectedGeneration, stop),
             VolumeChange.Set to => new ImageFacts(work).SetAsync(volume, to),
             _ => throw new InvalidOperationException("a closed set of changes"),
