@@ -17,21 +17,21 @@ sealed class VolumeGrowth(
     public RequestIds? Ids { get; init; }
 
     /// <exception cref="Refusal">It did not grow.</exception>
-    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
     {
-        var (reply, refusal) = await TryGrowAsync(volume, absoluteBytes, stop);
+        var (reply, refusal) = await TryGrowAsync(volume, absoluteBytes, stop, byPerson);
         return reply ?? throw refusal!;
     }
 
     /// <returns>The answer that was loaded, or why none was.</returns>
-    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryGrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryGrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
     {
-        var first = await TryOnceAsync(volume, absoluteBytes, stop);
+        var first = await TryOnceAsync(volume, absoluteBytes, stop, byPerson);
         try
         {
             // A device that was added since is one this host has not said it sees.
             return first.Refusal?.Code == RefusalCode.NoSpace && await activator().LookForDevicesAsync()
-                ? await TryOnceAsync(volume, absoluteBytes, stop)
+                ? await TryOnceAsync(volume, absoluteBytes, stop, byPerson)
                 : first;
         }
         catch (Refusal refusal)
@@ -41,7 +41,7 @@ sealed class VolumeGrowth(
     }
 
     /// <remarks>Without an SPM every guest is refused several times a second: no exception for each of its callers.</remarks>
-    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
     {
         var route = leader();
         if (route is LeaderRoute.Nobody nobody)
@@ -50,7 +50,7 @@ sealed class VolumeGrowth(
         }
         try
         {
-            return (await AskAsync(route, volume, absoluteBytes, stop), null);
+            return (await AskAsync(route, volume, absoluteBytes, stop, byPerson), null);
         }
         catch (Refusal refusal)
         {
@@ -58,10 +58,10 @@ sealed class VolumeGrowth(
         }
     }
 
-    async Task<ExtendVolumeReply> AskAsync(LeaderRoute route, Guid volume, long absoluteBytes, CancellationToken stop)
+    async Task<ExtendVolumeReply> AskAsync(LeaderRoute route, Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices);
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices, byPerson);
         var reply = route switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
@@ -88,7 +88,9 @@ sealed class VolumeGrowth(
 
     public async ValueTask<ExtendAnswer> AskAsync(VolumeKey volume, long absoluteBytes, CancellationToken stop)
     {
-        var (reply, refusal) = await TryGrowAsync(volume.Volume, absoluteBytes, stop);
+        // When the pool has not the whole chunk any more, one extent still keeps the guest going.
+        var least = (activator().Find(volume.Volume)?.Export.AllocatedBytes ?? absoluteBytes) + policy.ExtentBytes;
+        var (reply, refusal) = await GrowToFitAsync(volume.Volume, Math.Min(least, absoluteBytes), absoluteBytes, stop);
         return reply is not null ? new ExtendAnswer.Extended(reply.AllocatedBytes) : new ExtendAnswer.Refused(refusal!.Message);
     }
 
@@ -112,7 +114,7 @@ sealed class VolumeGrowth(
         return GrowthAnswer.Granted;
     });
 
-    /// <summary>As much as would be good to have; when the pool has not that much, what the writes that wait need.</summary>
+    /// <summary>As much as would be good to have; when the pool has not that much, what is needed at least.</summary>
     async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
     {
         var wished = await TryGrowAsync(volume, targetBytes, stop);
