@@ -116,10 +116,10 @@ static class TransferVerbs
 
     static ITransferVerbs Open(ParseResult parsed)
     {
-        var (path, _) = CommonOptions.Target(parsed, lun, url);
+        var (path, address) = CommonOptions.Target(parsed, lun, url);
         return path is not null
             ? NodeComposition.OpenOfflineTransfer(path, parsed.GetValue(wait), parsed.GetValue(sectorSize))
-            : throw Refusal.Invalid("this works straight on the LUN for now: give --lun.");
+            : NodeComposition.OpenRemoteTransfer(address!);
     }
 
     static Option<string> Format(string what, bool required)

@@ -124,7 +124,8 @@ public sealed class ImportExportTests
         for (var attempt = 1; !await EndedHalfWayAsync(); attempt++)
         {
             Assert.True(attempt < 5, "none of five imports was met while it copied");
-            (await CliSpm.RunAsync("volume", "delete", Lost, "--lun", lun.Path)).Succeeded();
+            // Wiped: what it left would look like the next one's copy.
+            (await CliSpm.RunAsync("volume", "delete", Lost, "--wipe", "--lun", lun.Path)).Succeeded();
         }
         if (signal == 9)
         {
