@@ -91,6 +91,14 @@ static class NodeComposition
         return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
     }
 
+    /// <summary>Makes a domain of oVirt one that may be led from here.</summary>
+    public static async Task<PoolDomain> AdoptAsync(ILun lun, AdoptionOptions options, CancellationToken stop) =>
+        await OfflineAdoption.RunAsync(lun, OfflinePorts(), options, stop);
+
+    /// <summary>Gives a domain back to oVirt.</summary>
+    public static async Task ReleaseDomainAsync(string path, int? sectorSize, bool wait, CancellationToken stop) =>
+        await OfflineRelease.RunAsync(() => OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait, stop);
+
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {
@@ -139,6 +147,7 @@ static class NodeComposition
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
+        var space = new SpaceMonitor(BootClock, log);
         var counters = new PoolCounters
         {
             OnCommit = (requests, took) =>
@@ -154,10 +163,11 @@ static class NodeComposition
             },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
+            OnGroup = space.Saw,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
         var imager = new QemuImager(domain, server, sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health, Space = space };
         node.SleepWatch = Sleep(options, domain, node.Sleep, log);
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect, new RequestIds(options.HostId, RandomIdentity.Guid(Choice)));
@@ -188,12 +198,14 @@ static class NodeComposition
     {
         var term = node.SpmRole?.Term;
         var group = term?.Worker.Current;
+        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, promisedBytes: 0);
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
             group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
+            space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);
     }
 
     static OfflinePorts OfflinePorts()

@@ -56,8 +56,8 @@ sealed class NodeClient : IPoolVerbs
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => SendAsync<DeleteVolumeReply>(
-        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
+        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not VolumeChange.Merge
         ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
@@ -106,6 +106,8 @@ sealed class NodeClient : IPoolVerbs
 
     /// <summary>Begins long work; the answer comes before anything is done.</summary>
     public Task<TaskReply> BeginAsync(string path, object body) => SendAsync<TaskReply>(HttpMethod.Post, path, body, later: true);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
 

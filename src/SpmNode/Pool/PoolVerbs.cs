@@ -1,4 +1,5 @@
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Pool.Images;
@@ -30,6 +31,7 @@ sealed class PoolVerbs
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
     readonly GarbageCollection garbage;
+    volatile SeenSpace? space;
 
     public PoolVerbs(
         SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
@@ -37,7 +39,7 @@ sealed class PoolVerbs
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
         devices = new DeviceAddition(term, choice);
-        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
+        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync, (what, bytes) => new WorkProgress(what, bytes, clock, log).Add);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
@@ -122,8 +124,8 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => desk.AskAsync(
-        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe),
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe, discard),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => ImageVerbs.KindOf(change) is { } kind
@@ -131,7 +133,7 @@ sealed class PoolVerbs
             change.Request, kind, id => ChangeAsync(reference, change, id, progress),
             volume => term.Volumes.Find(volume) is { } there
                 ? Task.FromResult(Describe(there))
-                : change is VolumeChange.Merge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
+                : change is VolumeChange.Merge or VolumeChange.Collapse ? Task.FromResult(VolumeReply.Merged($"{volume}"))
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null, progress);
 
@@ -140,7 +142,7 @@ sealed class PoolVerbs
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None, progress));
 
-    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe)
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe, bool discard = false)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.LockLeaving(volume);
@@ -149,12 +151,27 @@ sealed class PoolVerbs
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
         }
-        var deleted = await removal.DeleteAsync(volume.Name, id, wipe);
+        var deleted = await removal.DeleteAsync(volume.Name, id, wipe, discard);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }
 
     public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SpaceSetting.SetAsync(term, request);
+
+    /// <summary>For people, who look often: reckoned anew only after a commit. What decides reckons for itself.</summary>
+    public PoolSpace Space()
+    {
+        var (group, last) = (term.Volumes.Group, space);
+        if (!ReferenceEquals(last?.Group, group))
+        {
+            space = last = new(group, SpaceRules.Of(term.Volumes.View()));
+        }
+        return last!.Space;
+    }
+
+    sealed record SeenSpace(VolumeGroup Group, PoolSpace Space);
 
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 

@@ -92,6 +92,8 @@ sealed class VolumeCreation(
     {
         await using var kept = await origin.KeepAsync(work);
         origin.Recheck(work);
+        using var promised = term.Space.Promise(
+            wanted.Uuid, wanted.MaximumBytes(term.Volumes.Group.ExtentSizeBytes), wanted.Parent, $"volume {wanted.Name} was not created");
         var slot = term.Volumes.ReserveSlot();
         var operation = term.Journal.Begin(OperationKind.Create, id, wanted.Uuid, 0, wanted.CapacityBytes);
         try
@@ -169,7 +171,8 @@ sealed class VolumeCreation(
         var tags = (VolumeTags.Created with { Slot = slot }).ToTags();
         var id = LvmUuid.FromRandomBytes(RandomIdentity.Bytes(choice, LvmUuid.Length));
         var result = await term.Worker.SubmitAsync(
-            $"create {wanted.Name}", draft => draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host), operation);
+            $"create {wanted.Name}", draft => SpaceRules.Refuse(draft, wanted.Name, bytes / extent, SpaceUse.Creation)
+                ?? draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host), operation);
         return result is PoolResult.Done done ? done.Group : throw PoolRefusals.Of(result, $"volume {wanted.Name} was not created", term.Volumes.Group);
     }
 

@@ -69,9 +69,11 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => verbs.ExtendVolumeAsync(reference, request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => verbs.DeleteVolumeAsync(reference, request, wipe);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => verbs.DeleteVolumeAsync(reference, request, wipe, discard);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => verbs.ChangeVolumeAsync(reference, change, progress);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => verbs.SetSpaceAsync(request);
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
 

@@ -34,7 +34,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
@@ -43,7 +43,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
         try
         {
-            return await pool.DeleteVolumeAsync(volume.Name, request, wipe);
+            return await pool.DeleteVolumeAsync(volume.Name, request, wipe, discard);
         }
         catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && (volume.Tags.Initializing || volume.Tags.Removal != RemovalMark.None))
         {
@@ -60,11 +60,18 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         {
             return await pool.ChangeVolumeAsync(volume.Name, change, progress);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);
         }
+    }
+
+    public async Task<SpaceReply> SetSpaceAsync(SpaceRequest request)
+    {
+        SpaceSetting.Check(request);
+        await using var pool = await OpenAsync();
+        return await pool.SetSpaceAsync(request);
     }
 
     public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)

@@ -41,9 +41,12 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => Task.FromResult(Volume with { Volume = request.Volume });
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) =>
+        Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Task.FromResult(new SpaceReply(10, 5, 3, request.OvercommitPercent, null, 1, 85));
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Task.FromResult(new AddDeviceReply(request.Path, "pv", true, 1, 2, 1, 7));
 

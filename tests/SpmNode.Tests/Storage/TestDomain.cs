@@ -87,6 +87,13 @@ sealed class TestTerm
         set => imager.Zeroing = value;
     }
 
+    public IReadOnlyList<SegmentReply> Discarded => imager.Discarded;
+
+    public Func<Task>? Discarding
+    {
+        set => imager.Discarding = value;
+    }
+
     public MemoryLun Lun { get; }
     public PoolDomain Domain { get; }
     public SpmTerm Term { get; }
@@ -122,8 +129,8 @@ sealed class TestTerm
         $"{id}", OperationKind.Extend, known => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null), known),
         _ => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null)));
 
-    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume, bool wipe = false) => Desk.AskAsync(
-        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known, wipe), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
+    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume, bool wipe = false, bool discard = false) => Desk.AskAsync(
+        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known, wipe, discard), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
 
     public Task<VolumeInfo> ChangeAsync(RequestId id, Guid volume, VolumeChange change) => Desk.AskAsync(
         $"{id}", ImageVerbs.KindOf(change)!.Value, known => Images.ChangeAsync($"{volume}", change, known, CancellationToken.None),
@@ -174,7 +181,19 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     /// <summary>What happens instead of zeroing.</summary>
     public Action? Zeroing { get; set; }
 
-    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
+    public List<SegmentReply> Discarded { get; } = [];
+
+    /// <summary>What happens before a discard.</summary>
+    public Func<Task>? Discarding { get; set; }
+
+    public async Task<IReadOnlyList<string>> DiscardAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
+    {
+        await (Discarding?.Invoke() ?? Task.CompletedTask);
+        Discarded.AddRange(segments);
+        return ["memory"];
+    }
+
+    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
     {
         Zeroing?.Invoke();
         foreach (var segment in segments)
