@@ -39,6 +39,12 @@ public sealed class NodeTaskTests
         Assert.Equal(progress.Order(), progress);
         Assert.Equal(task, (await host.TasksAsync()).Single(one => one.Task == done) with { Result = task.Result });
         Assert.Equal("done", (await host.CancelTaskAsync(done)).State);
+        foreach (var verb in new[] { "show", "wait", "cancel" })
+        {
+            var told = await cluster.SpmAsync("task", verb, done, "--url", other.Url);
+            Assert.True(told.ExitCode == 0 && told.Output.Contains("done, 100", StringComparison.Ordinal), told.Output + told.Errors);
+        }
+        Assert.Contains(done, (await cluster.SpmAsync("task", "list", "--url", other.Url)).Output, StringComparison.Ordinal);
         // Asked again it is not done again.
         Assert.Equal(kept, (await host.CreateVolumeAsync(Copy(kept, source, done))).Volume);
 

@@ -37,6 +37,7 @@ public sealed class NodeTransferTests
         Assert.Equal(HttpStatusCode.OK, (await http.DeleteAsync($"v1/transfers/{lost.Transfer}", Stop)).StatusCode);
         Assert.Equal("cancelled", (await spm.Client.TaskAsync(lost.Transfer, TimeSpan.FromSeconds(20))).State);
         Assert.Empty(await spm.Client.ListVolumesAsync());
+        Assert.Equal(1, (await cluster.SpmAsync("task", "wait", lost.Transfer, "--url", spm.Url)).ExitCode);
         Assert.Equal(free, (await spm.Client.StatusAsync()).FreeBytes);
 
         var upload = await BeginAsync(http, format);

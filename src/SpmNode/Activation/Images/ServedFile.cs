@@ -64,6 +64,11 @@ sealed class ServedFile : IAsyncDisposable
         {
             node["backing"] = null;
         }
+        if (format == DiskFormat.Vpc)
+        {
+            // The size that the footer says, which we read, too; of programs it does not know QEMU would calculate one from cylinders and heads.
+            node["force_size_calc"] = "current_size";
+        }
         return node;
     }
 
