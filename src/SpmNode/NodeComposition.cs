@@ -168,7 +168,7 @@ static class NodeComposition
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
-            group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
+            group is null ? null : node.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
     }

@@ -34,6 +34,7 @@ static class DomainCheck
             {
                 findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(domain.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
             }
+            await CheckOthersAsync(domain, findings);
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);
             await CheckRecordsAsync(domain, findings);
@@ -51,6 +52,22 @@ static class DomainCheck
             findings.Add(new(false, "domain", refusal.Message));
         }
         return new CheckReport(findings.All(f => f.Ok), findings);
+    }
+
+    /// <summary>A used area there would keep an older text than the first device, and stock lvm2 would complain of it.</summary>
+    static async Task CheckOthersAsync(PoolDomain domain, List<Finding> findings)
+    {
+        foreach (var pv in domain.Group.PhysicalVolumes.Skip(1))
+        {
+            if (domain.Lun.Others.Metadata(pv.Uuid) is not { } area)
+            {
+                continue;
+            }
+            var used = (await MetadataReader.ReadAsync([area])).Copies.Where(copy => copy.State is not CopyState.Ignored).ToList();
+            findings.Add(used.Count == 0
+                ? new(true, "device", $"{area.Name}: {pv.SectionName} ({pv.Uuid}), its metadata areas ignored")
+                : new(false, "device", $"{area.Name}: {used[0].Describe()}, but only the first device's areas are kept: pvchange --metadataignore y {area.Name}"));
+        }
     }
 
     static async Task CheckHostIdsAsync(PoolDomain domain, List<Finding> findings)
