@@ -7,6 +7,7 @@ namespace OvirtSpm.LvmMetadata.Edit;
 /// <summary>Stamps the few keys of the group that a commit changes.</summary>
 internal static class SkeletonEdit
 {
+    /// <param name="epoch">Null: the text is not to look like one of ours.</param>
     public static VolumeGroupSkeleton Stamp(VolumeGroupSkeleton skeleton, uint seqno, ImmutableArray<string>? tags, ulong? epoch, byte[] trailer)
     {
         var items = skeleton.Items.ToBuilder();
@@ -28,6 +29,10 @@ internal static class SkeletonEdit
             // Beside the keys, before the sections: newer lvm2 scans only up to the end of physical_volumes.
             var after = IndexOf(items, "metadata_copies") >= 0 ? "metadata_copies" : "extent_size";
             Set(items, VolumeGroup.TripwireKey, after, new ConfigWriter().Raw("spm_epoch = "u8).Number((long)stamp));
+        }
+        else if (IndexOf(items, VolumeGroup.TripwireKey) is var tripwire and >= 0)
+        {
+            items.RemoveAt(tripwire);
         }
         return skeleton with { Items = items.ToImmutable(), Trailer = trailer };
     }

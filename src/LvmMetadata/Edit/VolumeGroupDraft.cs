@@ -18,6 +18,7 @@ public sealed partial class VolumeGroupDraft
     private FreeSpace free;
     private long blockBytes;
     private ImmutableHashSet<LvmUuid>? ids;
+    private bool isLastOfOurs;
 
     /// <param name="isSeen">Physical volumes whose extents may be given away; null: all that are allocatable.</param>
     public VolumeGroupDraft(VolumeGroup from, Func<PhysicalVolume, bool>? isSeen = null)
@@ -252,6 +253,9 @@ public sealed partial class VolumeGroupDraft
         return new EditOutcome.Done(0);
     }
 
+    /// <summary>The text of this batch carries neither epoch nor tripwire: it is as if we had never written this group. Nothing is committed after it.</summary>
+    public void LeaveToOthers() => isLastOfOurs = true;
+
     /// <summary>The group after the batch, stamped for one commit.</summary>
     /// <exception cref="InvalidOperationException">The group must not be written, see <see cref="VolumeGroup.WriteRefusal"/>.</exception>
     public VolumeGroup Build(uint seqno, ulong epoch, DateTimeOffset when, string description, string host)
@@ -260,11 +264,11 @@ public sealed partial class VolumeGroupDraft
         {
             throw new InvalidOperationException(refusal);
         }
-        var stamped = tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1
-            ? tags
+        var stamped = isLastOfOurs ? [.. tags.Where(tag => !EpochTag.Is(tag))]
+            : tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1 ? tags
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
-        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(From.Interior.Skeleton, pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, epoch, trailer);
+        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(From.Interior.Skeleton, pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,
@@ -276,8 +280,8 @@ public sealed partial class VolumeGroupDraft
             Tags = stamped,
             PhysicalVolumes = pvs,
             LogicalVolumes = changes.Count == 0 ? From.LogicalVolumes : VolumeList.Apply(From.LogicalVolumes, changes, firstNewOrdinal, nextOrdinal),
-            Epoch = epoch,
-            HasTripwire = true,
+            Epoch = isLastOfOurs ? null : epoch,
+            HasTripwire = !isLastOfOurs,
             WriteRefusal = null,
             Description = description,
             WriterHost = host,

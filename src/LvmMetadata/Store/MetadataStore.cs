@@ -243,7 +243,7 @@ public sealed class MetadataStore
         switch (Note(await writer.WriteAsync(copies, next, guard, isFirst), guard))
         {
             case CommitOutcome.Committed:
-                Epoch = guard.Epoch;
+                Epoch = next.Epoch; // none when the group was left to others: nothing of this store follows
                 return new TakeOverOutcome.TakenOver(next, behind);
             case CommitOutcome.NotIssued { Reason: var reason }:
                 return new TakeOverOutcome.NotIssued(reason);

@@ -18,6 +18,8 @@ sealed class QemuImager(PoolDomain domain, IVolumeServer server, string scratch,
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    public IImageTransfer Transfer { get; } = new QemuTransfer(domain, server, scratch, clock);
+
     public IImageTool Content { get; } = new QemuImageTool(domain, server, scratch, clock);
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)

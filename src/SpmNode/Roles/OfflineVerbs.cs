@@ -15,7 +15,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => reader.GetVolumeAsync(reference);
 
-    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request)
+    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default)
     {
         var view = await reader.ViewAsync();
         if (request is { Parent: null, Source: null })
@@ -23,7 +23,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
             WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
         }
         await using var pool = await OpenAsync();
-        return await pool.CreateVolumeAsync(request);
+        return await pool.CreateVolumeAsync(request, progress, stop);
     }
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
@@ -52,19 +52,26 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         }
     }
 
-    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null)
     {
         var volume = (await reader.ViewAsync()).Find(reference);
         await using var pool = await OpenAsync();
         try
         {
-            return await pool.ChangeVolumeAsync(volume.Name, change);
+            return await pool.ChangeVolumeAsync(volume.Name, change, progress);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);
         }
+    }
+
+    public async Task<SpaceReply> SetSpaceAsync(SpaceRequest request)
+    {
+        SpaceSetting.Check(request);
+        await using var pool = await OpenAsync();
+        return await pool.SetSpaceAsync(request);
     }
 
     public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)

@@ -116,17 +116,27 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
     /// <summary>--wipe says that the bytes may be lost, not that hosts at work may lose their leases under their guests.</summary>
     async Task RefuseWhenUsedAsync(bool wait)
     {
-        if ((await lun.ReadGroupAsync()).Group is { } group
-            && DomainMetadata.TryParse(group.Tags, out var made, out _) == DomainError.None && made!.BlockSize != lun.SectorSize)
+        if ((await lun.ReadGroupAsync()).Group is not { } group || PoolTags.StateOf(group.Tags) != DomainState.Ready)
+        {
+            return; // no domain that anybody could be serving
+        }
+        var error = DomainMetadata.TryParse(group.Tags, out var made, out _);
+        if (error == DomainError.None && made!.BlockSize != lun.SectorSize)
         {
             // With the wrong sector size no lease can be read: hosts at work would look like a domain that nobody can use.
             throw Refusal.Conflict(
                 $"{lun.Path}: nothing is wiped: domain {group.Name} there has sectors of {made.BlockSize} bytes, and with {lun.SectorSize} it cannot be seen whether it is in use. Give --sector-size {made.BlockSize}, or remove it first.");
         }
-        PoolDomain there;
+        if (error == DomainError.WrongVersion)
+        {
+            throw Refusal.Conflict(
+                $"{lun.Path}: nothing is wiped: domain {group.Name} of oVirt is there, of a version that cannot be read, so it cannot be seen whether its hosts use it. Remove it in oVirt, or empty the LUN with wipefs.");
+        }
+        StorageDomain there;
         try
         {
-            there = await PoolDomain.OpenAsync(lun);
+            // oVirt's domains, too: its hosts are seen by the host ids they hold.
+            there = await StorageDomain.OpenAnyAsync(lun);
         }
         catch (Refusal)
         {

@@ -4,7 +4,7 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Storage;
 
 /// <summary>Refuses what would pull a domain from under those who use it.</summary>
-sealed class DomainUse(PoolDomain domain, TimeProvider bootClock)
+sealed class DomainUse(StorageDomain domain, TimeProvider bootClock)
 {
     /// <param name="wait">Hosts that do not renew are watched until they are proven dead, instead of being taken for alive.</param>
     /// <param name="what">What is not done, e.g. "the domain is not removed".</param>
@@ -26,8 +26,19 @@ sealed class DomainUse(PoolDomain domain, TimeProvider bootClock)
             throw Refusal.Conflict(
                 $"{domain.Lun.Path}: {what}: {first.Name} is held in domain {domain.Uuid}. Stop that node, or wait for that verb; if it crashed, --wait goes on once that is proven.");
         }
+        await RefuseActiveAsync(what);
+    }
+
+    /// <summary>The maps alone: no host may have a volume active.</summary>
+    /// <exception cref="Refusal">One has, or its map cannot be read.</exception>
+    public async Task RefuseActiveAsync(string what)
+    {
+        if (domain is not PoolDomain pool)
+        {
+            return; // oVirt keeps no maps: whoever has a volume active holds a host id
+        }
         // Slot by slot, not volume by volume: a volume that the metadata have lost may still be written to.
-        var table = await ActivationMaps.ReadAllAsync(domain);
+        var table = await ActivationMaps.ReadAllAsync(pool);
         var names = domain.Group.LogicalVolumes.Select(lv => (lv.Name, VolumeTags.Parse(lv.Tags, out _).Slot)).ToLookup(lv => lv.Slot, lv => lv.Name);
         for (var slot = SlotGeometry.FirstSlot; slot <= SlotGeometry.LastSlot; slot++)
         {

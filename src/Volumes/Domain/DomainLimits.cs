@@ -5,6 +5,9 @@ public static class DomainLimits
 {
     public const int Version = 5;
 
+    /// <summary>The oldest version whose slots are read here. Nothing of it is written: oVirt upgrades such a domain in place.</summary>
+    public const int OldestReadVersion = 4;
+
     /// <summary>Fixed at vgcreate; every size of a volume is a multiple of it.</summary>
     public const long ExtentBytes = 128L << 20;
 

@@ -102,6 +102,11 @@ sealed class TestTerm
     public VolumeRemoval Removal { get; }
     public ImageWork Work { get; }
     public ImageVerbs Images { get; }
+    public IImageTransfer Transfer
+    {
+        set => imager.Transfer = value;
+    }
+
     public CellImages Cells => (CellImages)imager.Content;
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
@@ -153,6 +158,8 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     readonly CellImages content = new(lun);
 
     public IImageTool Content => content;
+
+    public IImageTransfer Transfer { get; set; } = new ScriptedTransfer();
 
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
