@@ -226,7 +226,7 @@ sealed class VolumeCreation(
     async Task<IReadOnlyList<SegmentReply>> GrowAsync(WantedVolume wanted, long bytes)
     {
         var extents = CowSizes.RoundUp(bytes, term.Volumes.Group.ExtentSizeBytes) / term.Volumes.Group.ExtentSizeBytes;
-        var group = await work.CommitAsync("fill", wanted.Name, draft => draft.Extend(wanted.Name, extents));
+        var group = await work.CommitAsync("fill", wanted.Name, draft => SpaceRules.Refuse(draft, wanted.Name, extents, SpaceUse.Creation) ?? draft.Extend(wanted.Name, extents));
         return VolumeExtension.Segments(group, group.Find(wanted.Name)!);
     }
 
