@@ -202,7 +202,7 @@ static class NodeComposition
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
-            group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
+            group is null ? null : node.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
             space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);
