@@ -4,6 +4,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Activation.Images;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Dashboard;
@@ -11,9 +12,11 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.LeaseService;
 using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Node;
@@ -52,6 +55,15 @@ static class NodeComposition
     /// <summary>Writing verbs on a LUN without a node.</summary>
     public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null, IReadOnlyList<string>? devices = null) =>
         new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize, devices: devices), OfflinePorts(), wait);
+
+    /// <summary>Disks in and out of a LUN without a node.</summary>
+    public static ITransferVerbs OpenOfflineTransfer(string path, bool wait, int? sectorSize = null) =>
+        new OfflineTransfer(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+
+    /// <summary>What a file needs as a volume of a domain with oVirt's extents.</summary>
+    public static async Task<MeasureReply> MeasureAsync(ImageSource source, CancellationToken stop) => Needs.Of(
+        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Path.GetTempPath(), source, VolumeFormat.Cow, stop),
+        GrowthPolicy.Default, Volumes.Domain.DomainLimits.ExtentBytes);
 
     /// <summary>Changes named leases as the SPM, without a node.</summary>
     public static async Task<T> ChangeLeasesAsync<T>(string path, bool wait, int? sectorSize, Func<LeaseCreation, Task<T>> change, CancellationToken stop)
@@ -124,6 +136,7 @@ static class NodeComposition
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
+        var space = new SpaceMonitor(BootClock, log);
         var counters = new PoolCounters
         {
             OnCommit = (requests, took) =>
@@ -139,13 +152,14 @@ static class NodeComposition
             },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
+            OnGroup = space.Saw,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
         var imager = new QemuImager(domain, server, sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health, Space = space };
         node.SleepWatch = Sleep(options, domain, node.Sleep, log);
         metrics.Readings = () => Read(node);
-        verbs = new NodeVerbs(node, growth, collector.Collect);
+        verbs = new NodeVerbs(node, growth, collector.Collect, new RequestIds(options.HostId, RandomIdentity.Guid(Choice)));
         return node;
     }
 
@@ -173,12 +187,14 @@ static class NodeComposition
     {
         var term = node.SpmRole?.Term;
         var group = term?.Worker.Current;
+        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, promisedBytes: 0);
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
             group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
+            space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);
     }
 
     static OfflinePorts OfflinePorts()

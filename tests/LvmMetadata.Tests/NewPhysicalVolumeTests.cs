@@ -148,6 +148,36 @@ public sealed class NewPhysicalVolumeTests
         Assert.Contains("too small", problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Ten_thousand_volumes_on_eight_devices_lie_in_one_piece_each_evenly_and_the_same_every_time()
+    {
+        var group = (await LeadAsync(await Lab.NewGroupAsync(areaBytes: 32 << 20), 2)).Current;
+        var layouts = Enumerable.Range(0, 2).Select(_ =>
+        {
+            var draft = new VolumeGroupDraft(group);
+            for (var pv = 1; pv < 8; pv++)
+            {
+                Assert.IsType<EditOutcome.Done>(draft.AddPhysicalVolume(Lab.Uuid(500 + pv), $"/dev/pv{pv}", new PvExtents(16L << 30, 36 << 20, 4000)));
+            }
+            for (var i = 0; i < 10_000; i++)
+            {
+                Assert.IsType<EditOutcome.Done>(draft.CreateLinear($"v{i}", Lab.Uuid(100_000 + i), 1 + (i % 3), [], TestClock.Now, "h"));
+            }
+            var built = draft.Build(group.Seqno + 1, 2, TestClock.Now, "d", "h");
+            var text = new byte[built.TextLength];
+            built.WriteText(text);
+            return text;
+        }).ToList();
+        Assert.Equal(layouts[0], layouts[1]);
+        Assert.Null(VolumeGroup.TryParse(layouts[0], out var read));
+        Assert.Null(read!.WriteRefusal);
+        Assert.All(read.LogicalVolumes, volume => Assert.Single(volume.Segments));
+        var used = read.LogicalVolumes.GroupBy(volume => volume.Segments[0].Areas[0].PvIndex).ToDictionary(pv => pv.Key, pv => pv.Sum(volume => volume.ExtentCount));
+        Assert.Equal(Enumerable.Range(1, 7), used.Keys.Order().Where(pv => pv > 0));
+        // The seven alike are as full as each other, to the extents of one volume.
+        Assert.InRange(used.Where(pv => pv.Key > 0).Max(pv => pv.Value) - used.Where(pv => pv.Key > 0).Min(pv => pv.Value), 0, 3);
+    }
+
     private static async Task<NewPhysicalVolume> MakeAsync(MemoryPv pv, LvmUuid group, int uuid = 5)
     {
         var (made, problem) = await NewPhysicalVolume.PrepareAsync(pv, group, Lab.Uuid(uuid), 4 << 20, Area, wipe: false);

@@ -18,6 +18,8 @@ sealed class QemuImager(PoolDomain domain, IVolumeServer server, string scratch,
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    public IImageTransfer Transfer { get; } = new QemuTransfer(domain, server, scratch, clock);
+
     public IImageTool Content { get; } = new QemuImageTool(domain, server, scratch, clock);
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
@@ -38,21 +40,46 @@ sealed class QemuImager(PoolDomain domain, IVolumeServer server, string scratch,
         }
     }
 
-    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
+    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
     {
-        // All of them before the first byte: what lies on a device that is not seen is not half done.
-        var pieces = segments.Select(segment => domain.Devices.Segment("to be zeroed", segment)).ToList();
-        foreach (var segment in pieces)
+        var pieces = Pieces(segments);
+        foreach (var piece in pieces)
         {
-            for (var done = 0L; done < segment.LengthBytes; done += ZeroStep)
-            {
-                if (!mayWrite())
-                {
-                    throw Refusal.NotLeader("this host stopped being SPM while it zeroed a volume's new extents, which nobody sees yet; ask again.");
-                }
-                await segment.Device.ZeroAsync(segment.DeviceOffsetBytes + done, Math.Min(ZeroStep, segment.LengthBytes - done), mayPunch: false);
-            }
+            await InStepsAsync(piece, ZeroStep, mayWrite, done, (at, length) => piece.Device.ZeroAsync(at, length, mayPunch: false));
         }
+        await FlushAsync(pieces);
+    }
+
+    public async Task<IReadOnlyList<string>> DiscardAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
+    {
+        var pieces = Pieces(segments);
+        foreach (var piece in pieces.Where(piece => piece.Device.DiscardStepBytes > 0))
+        {
+            await InStepsAsync(piece, Math.Min(piece.Device.DiscardStepBytes, ZeroStep), mayWrite, done, piece.Device.DiscardAsync);
+        }
+        await FlushAsync(pieces);
+        return [.. pieces.Where(piece => piece.Device.DiscardStepBytes == 0).Select(piece => piece.Device.Name).Distinct()];
+    }
+
+    /// <summary>All of them before the first byte: what lies on a device that is not seen is not half done.</summary>
+    List<VolumeSegment> Pieces(IReadOnlyList<SegmentReply> segments) => [.. segments.Select(segment => domain.Devices.Segment("to be emptied", segment))];
+
+    static async Task InStepsAsync(VolumeSegment piece, long step, Func<bool> mayWrite, Action<long>? done, Func<long, long, ValueTask> act)
+    {
+        for (var at = 0L; at < piece.LengthBytes; at += step)
+        {
+            if (!mayWrite())
+            {
+                throw Refusal.NotLeader("this host stopped being SPM while it emptied extents that nobody uses; ask again.");
+            }
+            var length = Math.Min(step, piece.LengthBytes - at);
+            await act(piece.DeviceOffsetBytes + at, length);
+            done?.Invoke(length);
+        }
+    }
+
+    static async Task FlushAsync(List<VolumeSegment> pieces)
+    {
         foreach (var device in pieces.Select(piece => piece.Device).Distinct())
         {
             await device.FlushAsync();

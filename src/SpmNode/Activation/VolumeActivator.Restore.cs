@@ -9,6 +9,9 @@ sealed partial class VolumeActivator
     /// <summary>Something is not served because a device of it is not seen.</summary>
     bool unseen;
 
+    /// <summary>Slots that are kept for what was active, until the metadata say for certain where it lies.</summary>
+    readonly HashSet<int> unsettled = [];
+
     /// <summary>Devices that were seen when this was last tried.</summary>
     int seenBefore;
 
@@ -24,6 +27,13 @@ sealed partial class VolumeActivator
         try
         {
             (unseen, seenBefore) = (false, domain.Devices.Seen.Count);
+            foreach (var slot in unsettled)
+            {
+                maps.Release(slot);
+                // Adopting left it alone; what cannot be served now is cleared like the others.
+                maps.MayHaveLeftBehind();
+            }
+            unsettled.Clear();
             await RestoreInsideAsync();
         }
         finally
@@ -42,7 +52,18 @@ sealed partial class VolumeActivator
         {
             return;
         }
-        var view = await LunReader.ViewAsync(domain);
+        DomainView view;
+        try
+        {
+            view = await LunReader.SettledViewAsync(domain, clock);
+        }
+        catch (Refusal later) when (later.Code == RefusalCode.Unavailable)
+        {
+            // Not waited for: the SPM that settles it may have to be this very node.
+            unsettled.UnionWith(mine.Where(entry => maps.TryHold(entry.Slot)).Select(entry => entry.Slot));
+            log($"what this node had active is not served yet: {later.Message}");
+            return;
+        }
         var others = await maps.ReadAllAsync();
         foreach (var (slot, mode) in mine)
         {
@@ -88,11 +109,11 @@ sealed partial class VolumeActivator
         }
     }
 
-    /// <summary>Once a device is seen that was not: serves what lies there and is still marked as ours.</summary>
+    /// <summary>Once a device is seen that was not, or the metadata are settled: serves what is still marked as ours.</summary>
     /// <returns>True when it was tried.</returns>
-    public async Task<bool> RestoreUnseenAsync()
+    public async Task<bool> RestoreLaterAsync()
     {
-        if (!unseen || domain.Devices.Seen.Count == seenBefore || !membership.HasSector)
+        if (unsettled.Count == 0 && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
         {
             return false;
         }

@@ -118,7 +118,7 @@ sealed partial class VolumeActivator(
             // R10: keeps others away like a writer's entry. But a node that is killed before it has looked at their maps was never entitled
             // to write, and must not be when it starts again and cannot read one of them.
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.Working, generation);
-            var view = await LunReader.ViewAsync(domain);
+            var view = await LunReader.SettledViewAsync(domain, clock);
             var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
             {
@@ -272,7 +272,15 @@ sealed partial class VolumeActivator(
             throw Refusal.Unavailable("this node waits for the writes of its former life; what that left active stays so until they have returned. Ask again.");
         }
         // Held: a creation on this node has its writes on their way.
-        if (leftover is not { } slot || !maps.TryHold(slot))
+        if (leftover is not { } slot)
+        {
+            return;
+        }
+        if (unsettled.Contains(slot))
+        {
+            throw Refusal.Unavailable("the volume is served again as soon as the metadata are settled; ask again then.");
+        }
+        if (!maps.TryHold(slot))
         {
             return;
         }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
@@ -16,9 +17,9 @@ static class DomainVerbs
 
     static readonly Option<string[]> devices = CommonOptions.Devices("where the domain's other devices are, if not where they were added");
 
-    public static Command Create() => new("domain", "Storage domains: create, add-device, info, check, gc, adopt, release, remove")
+    public static Command Create() => new("domain", "Storage domains: create, add-device, info, set, check, gc, adopt, release, remove")
     {
-        CreateDomain(), AddDevice(), Info(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
+        CreateDomain(), AddDevice(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
     };
 
     static Command CreateDomain()
@@ -47,7 +48,7 @@ static class DomainVerbs
                 await Console.Error.WriteLineAsync(
                     "spm: watchdog timeout 0: nothing resets a host that hangs with the lease. One host acknowledges changes at any moment, but a write already queued may land late.");
             }
-            Print(parsed, domain);
+            await PrintAsync(parsed, domain);
             return 0;
         }));
         return command;
@@ -84,7 +85,7 @@ static class DomainVerbs
         command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
         {
             using var device = NodeComposition.OpenLun(parsed.GetValue(lun)!, readOnly: true, parsed.GetValue(sectorSize), devices: parsed.GetValue(devices));
-            Print(parsed, await StorageDomain.OpenAnyAsync(device));
+            await PrintAsync(parsed, await StorageDomain.OpenAnyAsync(device));
             return 0;
         }));
         return command;
@@ -118,13 +119,14 @@ static class DomainVerbs
         return command;
     }
 
-    static void Print(ParseResult parsed, StorageDomain domain)
+    static async Task PrintAsync(ParseResult parsed, StorageDomain domain)
     {
         var group = domain.Group;
+        var space = SpaceSetting.Describe(SpaceRules.Of(await DomainView.ReadAsync(domain, group)));
         var reply = new DomainReply(
             domain.Uuid.ToString(), domain.Lun.Path, group.Uuid.ToString(), domain.Lun.SizeBytes, group.TotalExtents * group.ExtentSizeBytes,
             group.FreeExtents * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
-            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, domain.Description.Version, domain is PoolDomain);
+            domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, domain.Description.Version, domain is PoolDomain, space);
         if (parsed.GetValue(json))
         {
             Output.WriteJson(reply);
@@ -135,6 +137,7 @@ static class DomainVerbs
             ["domain", reply.Domain],
             ["LUN", $"{reply.Lun}, {SizeText.Format(reply.LunBytes)}, sectors of {reply.SectorSize} bytes"],
             ["space", $"{SizeText.Format(reply.FreeBytes)} free of {SizeText.Format(reply.TotalBytes)}, extents of {SizeText.Format(reply.ExtentSizeBytes)}"],
+            .. SpaceVerb.Rows(space).Skip(1),
             ["timeouts", $"T = {reply.IoTimeoutSeconds} s, W = {reply.WatchdogTimeoutSeconds} s"],
             ["failover", $"at most {domain.Timing.FailoverBound.TotalSeconds:0.#} s after a crash of the SPM"],
             .. domain.Group.PhysicalVolumes.Skip(1).Select(pv => new[] { "device", $"{pv.DeviceHint}, {SizeText.Format(pv.ExtentCount * group.ExtentSizeBytes)}{(domain.Devices.Sees(pv) ? "" : ", not seen by this host")}" }),

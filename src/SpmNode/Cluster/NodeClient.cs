@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -47,16 +48,32 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<JournalReply> JournalAsync() => SendAsync<JournalReply>(HttpMethod.Get, "v1/journal");
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => progress is null || request.Source is null
+        ? SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request)
+        : new TaskWatch(this, progress, stop).RunAsync(request.Request, "v1/volumes", request, request.Volume);
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => SendAsync<DeleteVolumeReply>(
-        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
+        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
-        SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not VolumeChange.Merge
+        ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
+        : new TaskWatch(this, progress, CancellationToken.None).RunAsync(change.Request, Volume(reference) + "/changes", change, reference);
+
+    public Task<IReadOnlyList<TaskReply>> TasksAsync() => SendAsync<IReadOnlyList<TaskReply>>(HttpMethod.Get, "v1/tasks");
+
+    /// <param name="wait">How long to wait for its end before answering.</param>
+    public Task<TaskReply> TaskAsync(string task, TimeSpan wait = default) => SendAsync<TaskReply>(
+        HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"v1/tasks/{Uri.EscapeDataString(task)}?wait={wait.TotalSeconds:0.###}"));
+
+    public Task<TaskReply> CancelTaskAsync(string task) => SendAsync<TaskReply>(HttpMethod.Delete, "v1/tasks/" + Uri.EscapeDataString(task));
+
+    /// <summary>Begins long work; the answer comes before anything is done.</summary>
+    public Task<TaskReply> BeginAsync(string path, object body) => SendAsync<TaskReply>(HttpMethod.Post, path, body, later: true);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
 
@@ -90,7 +107,7 @@ sealed class NodeClient : IPoolVerbs
 
     static string Volume(string reference) => "v1/volumes/" + Uri.EscapeDataString(reference);
 
-    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body = null)
+    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body = null, bool later = false)
     {
         try
         {
@@ -100,6 +117,10 @@ sealed class NodeClient : IPoolVerbs
                 {
                     Content = body is null ? null : JsonContent.Create(body, options: Output.Json),
                 };
+                if (later)
+                {
+                    request.Headers.Add("Prefer", "respond-async");
+                }
                 using var response = await http.SendAsync(request);
                 if (response.IsSuccessStatusCode)
                 {

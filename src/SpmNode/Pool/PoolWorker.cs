@@ -121,6 +121,7 @@ sealed class PoolWorker(
                     {
                         scrubQueued = false;
                         await ScrubAsync();
+                        counters.Saw(store.Current);
                         if (journal is not null && batch.Count == 0 && fence.ClosedBecause is null)
                         {
                             await journal.AppendAsync(fence);
@@ -240,6 +241,7 @@ sealed class PoolWorker(
                 case CommitOutcome.Committed done:
                     seen?.Saw(done.Group);
                     counters.Committed(accepted.Count, clock.GetElapsedTime(started));
+                    counters.Saw(done.Group);
                     Answer(accepted, edit => new PoolResult.Done(edit, done.Group, fence.Epoch));
                     return;
                 case CommitOutcome.ForeignWrite foreign when attempt == 1:

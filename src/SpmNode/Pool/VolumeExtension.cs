@@ -41,7 +41,8 @@ sealed class VolumeExtension(
         // Extents that its host cannot reach would hold up its guest; others of the pool may see more.
         Func<PhysicalVolume, bool>? reached = request.Devices is { } seen ? pv => seen.Contains(pv.Uuid.ToString()) : null;
         return await CommitAsync(
-            volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent), Answer(volume, id), reached);
+            volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent),
+            request.HostId is null || request.ByPerson ? SpaceUse.Person : SpaceUse.Guest, Answer(volume, id), reached);
     }
 
     /// <summary>What can be said before anything is taken or written.</summary>
@@ -83,7 +84,7 @@ sealed class VolumeExtension(
             var volume = term.Volumes.Find($"{uuid}");
             var (before, after) = (CowSizes.RawBytes(Check(volume, size, extent).CapacityBytes, extent), CowSizes.RawBytes(size, extent));
             return after <= before
-                ? await CommitAsync(volume, after / extent, before, [])
+                ? await CommitAsync(volume, after / extent, before, SpaceUse.Person, [])
                 : await ExtendHeldAsync(volume, after, extent, id, null);
         }
         finally
@@ -130,8 +131,9 @@ sealed class VolumeExtension(
         if (after <= before)
         {
             EndLater(resumed, OperationOutcome.Done);
-            return await CommitAsync(volume, after / extent, before, []);
+            return await CommitAsync(volume, after / extent, before, SpaceUse.Person, []);
         }
+        using var promised = resumed is null ? term.Space.Promise(volume.Uuid, after, Guid.Empty, $"volume {volume.Name} was not extended") : null;
         var operation = resumed ?? term.Journal.Begin(OperationKind.ExtendRaw, id, volume.Uuid, before, after);
         try
         {
@@ -149,7 +151,7 @@ sealed class VolumeExtension(
     async Task<ExtendVolumeReply> ZeroAndShowAsync(
         VolumeInfo volume, int number, long before, long after, long extent, JournalRecord.Begun operation, bool isNew)
     {
-        var reply = await CommitAsync(volume, after / extent, after, isNew ? [operation] : []);
+        var reply = await CommitAsync(volume, after / extent, after, isNew ? SpaceUse.Person : SpaceUse.Guest, isNew ? [operation] : []);
         try
         {
             await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
@@ -203,9 +205,11 @@ sealed class VolumeExtension(
         return behind;
     }
 
-    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum, IEnumerable<JournalRecord> records, Func<PhysicalVolume, bool>? reached = null)
+    async Task<ExtendVolumeReply> CommitAsync(
+        VolumeInfo volume, long extents, long maximum, SpaceUse use, IEnumerable<JournalRecord> records, Func<PhysicalVolume, bool>? reached = null)
     {
-        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents, reached), records);
+        var result = await term.Worker.SubmitAsync(
+            $"extend {volume.Name}", draft => SpaceRules.Refuse(draft, volume.Name, extents, use) ?? draft.Extend(volume.Name, extents, reached), records);
         return result switch
         {
             PoolResult.Done done => Reply(volume.Name, done, maximum),

@@ -12,7 +12,7 @@ sealed class SpmTerm
 {
     SpmTerm(PoolDomain domain, PoolFence fence, PoolWorker worker, VolumeTable volumes, OperationJournal journal)
     {
-        (Domain, Fence, Worker, Volumes, Journal) = (domain, fence, worker, volumes, journal);
+        (Domain, Fence, Worker, Volumes, Journal, Space) = (domain, fence, worker, volumes, journal, new SpaceRules(volumes));
     }
 
     public PoolDomain Domain { get; }
@@ -24,6 +24,8 @@ sealed class SpmTerm
     public VolumeTable Volumes { get; }
 
     public OperationJournal Journal { get; }
+
+    public SpaceRules Space { get; }
 
     /// <summary>What the takeover found and put right, or does not believe, for people.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];

@@ -82,6 +82,9 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
     }
 
+    /// <summary>Entries may be left that nobody uses: <see cref="ClearLeftBehindAsync"/> looks again.</summary>
+    public void MayHaveLeftBehind() => leftBehind = true;
+
     /// <summary>Clears entries whose last write failed: nobody else could while this process runs, and what they keep can never be given away.</summary>
     /// <exception cref="IOException">Ask again.</exception>
     public async Task ClearLeftBehindAsync(ulong generation)

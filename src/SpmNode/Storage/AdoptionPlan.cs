@@ -62,7 +62,7 @@ sealed record AdoptionPlan(StorageDomain Domain, Placement Place, long OffsetByt
     }
 
     /// <summary>Our own tags of a volume group, the epoch's among them.</summary>
-    public static bool IsOurs(string tag) => tag == PoolTags.NotForOvirtTag
+    public static bool IsOurs(string tag) => tag == PoolTags.NotForOvirtTag || SpaceTags.IsSpace(tag)
         || new[] { PoolTags.EpochPrefix, PoolTags.IoTimeoutPrefix, PoolTags.WatchdogTimeoutPrefix }.Any(prefix => tag.StartsWith(prefix, StringComparison.Ordinal));
 
     static IEnumerable<string> Warnings(StorageDomain domain)

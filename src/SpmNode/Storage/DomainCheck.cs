@@ -1,6 +1,7 @@
 using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Volumes;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.SpmVolume;
 using LeaseError = OvirtSpm.Leases.OnDisk.RecordError;
 
@@ -34,6 +35,10 @@ static class DomainCheck
             if (pool is not null && pool.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
                 findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(pool.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
+            }
+            if (SpaceTags.Parse(domain.Group.Tags).Wrong is { Count: > 0 } wrong)
+            {
+                findings.Add(new(false, "domain", $"tags {string.Join(", ", wrong)}: the most careful reading counts; 'spm domain set' writes them anew"));
             }
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);

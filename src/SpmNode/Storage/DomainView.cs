@@ -47,7 +47,8 @@ sealed record DomainView(StorageDomain Domain, VolumeGroup Group, ImmutableArray
         volume.Tags.Slot,
         State(volume),
         activeOn,
-        [.. volume.Problems.Select(problem => problem.Text)]);
+        [.. volume.Problems.Select(problem => problem.Text)],
+        volume.Slot?.Description, volume.Slot?.Legality.ToString().ToLowerInvariant(), volume.Slot?.Generation);
 
     /// <summary>The most its LV may become; what it has when the slot cannot be believed.</summary>
     public static long MaximumBytes(VolumeInfo volume, long extentBytes) => volume.Slot switch

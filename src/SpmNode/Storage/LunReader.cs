@@ -1,3 +1,4 @@
+using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Volumes.SpmVolume;
@@ -8,6 +9,9 @@ namespace OvirtSpm.Node.Storage;
 /// <summary>Reading verbs straight on the LUN: no lease, no write, whatever hosts are doing.</summary>
 sealed class LunReader(ILun lun) : IPoolVerbs
 {
+    /// <summary>A commit takes milliseconds; one that takes longer is waited for by asking again.</summary>
+    static readonly TimeSpan SettlingLimit = TimeSpan.FromSeconds(1), SettlingPause = TimeSpan.FromMilliseconds(10);
+
     public async Task<DomainView> ViewAsync()
     {
         var domain = await StorageDomain.OpenAnyAsync(lun);
@@ -15,9 +19,40 @@ sealed class LunReader(ILun lun) : IPoolVerbs
     }
 
     /// <summary>The group as it is now; a writer at work is waited out by reading again.</summary>
-    public static async Task<DomainView> ViewAsync(PoolDomain domain)
+    public static async Task<DomainView> ViewAsync(PoolDomain domain) => await ViewAsync(domain, await domain.ReadMetadataAsync());
+
+    /// <summary>As <see cref="ViewAsync(PoolDomain)"/>, but only what every copy names: for whoever serves volumes by it.</summary>
+    /// <remarks><code>
+    /// former SPM                      SPM of now                      this host
+    /// commit 46: header 1 hangs
+    ///                                 takes over from 45
+    /// header 1 (46) lands late
+    ///                                                                 reads 46 and serves by it
+    ///                                 header 2, above 46
+    ///                                 gives 46's extents to another
+    /// </code>What one header names may never have been committed; header 2 is written only while the lease holds (R2). A copy that cannot be
+    /// read at all is left out: the other one has to do then.</remarks>
+    /// <exception cref="Refusal">The copies go on naming different texts: an SPM ended in the middle of a commit, and another one settles it.</exception>
+    public static async Task<DomainView> SettledViewAsync(PoolDomain domain, TimeProvider clock)
     {
-        var read = await domain.ReadMetadataAsync();
+        for (var started = clock.GetTimestamp(); ;)
+        {
+            var read = await domain.ReadMetadataAsync();
+            if (read.Copies.FirstOrDefault(copy => copy.State is CopyState.Stale) is not { } stale)
+            {
+                return await ViewAsync(domain, read);
+            }
+            if (clock.GetElapsedTime(started) >= SettlingLimit)
+            {
+                throw Refusal.Unavailable(
+                    $"{domain.Lun.Path}: a copy of the metadata is {stale.State.Describe()}, another one names {read.Group?.Version}: a commit has not ended. The next SPM settles it; ask again when there is one ('spm status').");
+            }
+            await Task.Delay(SettlingPause, clock);
+        }
+    }
+
+    static async Task<DomainView> ViewAsync(PoolDomain domain, VolumeGroupRead read)
+    {
         if (read.Group is not { } group)
         {
             throw Refusal.Damaged($"{domain.Lun.Path}: the volume group cannot be read: {read.Problem}");
@@ -57,13 +92,15 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return await JournalView.ReadAsync(domain, domain.Group);
     }
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => throw NoLease();
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => throw NoLease();
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => throw NoLease();
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => throw NoLease();
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => throw NoLease();
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
 

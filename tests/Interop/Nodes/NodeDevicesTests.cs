@@ -58,6 +58,41 @@ public sealed class NodeDevicesTests
         await IoAsync(cluster, active, "read -P 0x5a 255M 2M", "read -P 0x77 511M 1M");
     }
 
+    [Fact]
+    public async Task A_host_without_the_new_device_gets_extents_of_those_it_has_and_what_lies_there_once_it_is_connected()
+    {
+        DemoTools.Need("qemu-img");
+        await using var cluster = await NodeCluster.CreateAsync(lunBytes: 14 * Gib);
+        var second = Sparse(cluster.Run.At("second"), 20 * Gib);
+        var spm = await cluster.StartAsync(1, "--device", second);
+        await NodeCluster.LeaderAsync([spm], TimeSpan.FromSeconds(20));
+        var near = await NodeCluster.CreateVolumeAsync(spm);
+        // Behind it, so that it must jump to grow: to the emptiest device, if that could be used.
+        await NodeCluster.CreateVolumeAsync(spm);
+        var added = await spm.Client.AddDeviceAsync(new AddDeviceRequest(second));
+        var far = await NodeCluster.CreateVolumeAsync(spm);
+        // The SPM has it open; whoever starts now finds nothing where it was added.
+        var moved = cluster.Run.At("elsewhere");
+        File.Move(second, moved);
+        var host = await cluster.StartAsync(2);
+        await NodeCluster.LeaderAsync([spm, host], TimeSpan.FromSeconds(20));
+        Assert.Contains((await host.Client.StatusAsync()).Warnings, warning => warning.Contains(added.PvUuid, StringComparison.Ordinal));
+        Assert.DoesNotContain((await spm.Client.StatusAsync()).Warnings, warning => warning.Contains(added.PvUuid, StringComparison.Ordinal));
+
+        await host.Client.ActivateAsync($"{near}", readOnly: false);
+        var grown = await host.Client.ExtendVolumeAsync($"{near}", new ExtendVolumeRequest(4 * Gib, null, null, null));
+        Assert.DoesNotContain(grown.Segments, segment => segment.PvUuid == added.PvUuid);
+        Assert.True(grown.Segments.Count > 1, "it did not have to jump");
+        Assert.Equal(grown.AllocatedBytes, Assert.Single((await host.Client.StatusAsync()).Active).AllocatedBytes);
+        Assert.Equal(RefusalCode.Conflict, (await Assert.ThrowsAsync<Refusal>(() => host.Client.ActivateAsync($"{far}", readOnly: false))).Code);
+
+        File.Move(moved, second);
+        // Looked for every five seconds.
+        await NodeCluster.WaitAsync(TimeSpan.FromSeconds(60), "the host sees the device", async () =>
+            !(await host.Client.StatusAsync()).Warnings.Any(warning => warning.Contains(added.PvUuid, StringComparison.Ordinal)));
+        await host.Client.ActivateAsync($"{far}", readOnly: false);
+    }
+
     static string Sparse(string path, long bytes)
     {
         using var file = File.Create(path);

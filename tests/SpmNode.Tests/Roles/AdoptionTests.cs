@@ -1,9 +1,11 @@
 using OvirtSpm.Leases;
 using OvirtSpm.LvmMetadata.Mapping;
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
+using OvirtSpm.Volumes.Domain;
 
 namespace OvirtSpm.Node.Tests.Roles;
 
@@ -51,7 +53,14 @@ public sealed class AdoptionTests
     public async Task Releasing_that_dies_at_any_write_leaves_a_domain_of_ours_or_of_oVirt_and_is_completed()
     {
         var made = await TestDomain.LunAsync();
+        var ruled = await TestDomain.LeadAsync(made);
+        // Tags of ours that not every domain of ours has.
+        string[] rules = [.. new SpaceTags(300, 5, 1024, 80, []).ToTags()];
+        Assert.IsType<PoolResult.Done>(await ruled.Term.Worker.SubmitAsync("rules", draft => draft.ChangeVgTags([], rules)));
+        await ruled.EndAsync();
+        made = made.OpenAgain();
         var before = (await StorageDomain.OpenAnyAsync(made)).Group;
+        Assert.Equal(4, rules.Intersect(before.Tags).Count());
         for (var writes = 0; ; writes++)
         {
             var lun = made.Copy();

@@ -43,6 +43,8 @@ sealed class MemoryLun : ILun
     /// <summary>After so many writes nothing works any more; null: never.</summary>
     public int? DiesAfter { get; set; }
 
+    public long DiscardStep { get; set; } = 32 << 20;
+
     /// <summary>Called with the lane and the offset before a write takes effect; its task is waited for.</summary>
     public Func<string, long, Task>? BeforeWrite { get; set; }
 
@@ -163,6 +165,8 @@ sealed class MemoryLun : ILun
             Check(offset, count);
             return lun.ChangeAsync(lane, start + offset, count, () => lun.disk.Zero(start + offset, count));
         }
+
+        public long DiscardStepBytes => lun.DiscardStep;
 
         public ValueTask DiscardAsync(long offset, long count) => ZeroAsync(offset, count, mayPunch: true);
 

@@ -137,6 +137,47 @@ public sealed class SeveralDevicesTests
     }
 
     [Fact]
+    public async Task A_domain_whose_making_died_at_any_write_to_the_other_device_is_made_again_with_wipe()
+    {
+        var options = new DomainOptions(TestDomain.Uuid, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0) { Others = ["/dev/second"] };
+        for (var crash = 0; crash <= 5; crash++)
+        {
+            var (first, second) = (new MemoryLun(), new MemoryLun { Path = "/dev/second" });
+            using (var dying = new LunSet(first, new FixedFinder(Dying(second, crash)), TimeProvider.System))
+            {
+                try
+                {
+                    await TestDomain.Creator(dying).CreateAsync(options);
+                }
+                catch (IOException)
+                {
+                    // Made again below.
+                }
+            }
+            using var again = Set(first.OpenAgain(), second);
+            var domain = await TestDomain.Creator(again).CreateAsync(options with { Wipe = true });
+            Assert.Equal((2, 0), (domain.Group.PhysicalVolumes.Length, domain.Devices.Missing().Count()));
+            Assert.Empty(await DomainCheckFailuresAsync(again));
+        }
+    }
+
+    [Fact]
+    public async Task Wiping_takes_no_device_of_another_volume_group()
+    {
+        var (second, mine) = (new MemoryLun { Path = "/dev/second" }, new MemoryLun());
+        using (var other = Set(new MemoryLun(), second))
+        {
+            await TestDomain.Creator(other).CreateAsync(new DomainOptions(Guid.NewGuid(), WatchdogTimeoutSeconds: 0) { Others = ["/dev/second"] });
+        }
+        var before = second.Peek(0, 1 << 20);
+        using var lun = Set(mine, second);
+        var options = new DomainOptions(TestDomain.Uuid, WatchdogTimeoutSeconds: 0, Wipe: true) { Others = ["/dev/second"] };
+        Assert.Contains("another volume group", (await Assert.ThrowsAsync<Refusal>(() => TestDomain.Creator(lun).CreateAsync(options))).Message, StringComparison.Ordinal);
+        Assert.Equal(before, second.Peek(0, 1 << 20));
+        Assert.Equal(0, mine.Writes);
+    }
+
+    [Fact]
     public async Task Extents_are_given_only_where_the_SPM_and_the_asking_host_see_the_device()
     {
         var (first, second) = (await TestDomain.LunAsync(), new MemoryLun { Path = "/dev/new" });
@@ -256,6 +297,13 @@ public sealed class SeveralDevicesTests
         await domain.LookForDevicesAsync();
         await maps.ClearLeftBehindAsync(2);
         Assert.Empty((await maps.ReadOwnAsync()).Active());
+    }
+
+    static MemoryLun Dying(MemoryLun lun, int after)
+    {
+        var opened = lun.OpenAgain();
+        opened.DiesAfter = after;
+        return opened;
     }
 
     static LunSet Set(MemoryLun first, params MemoryLun[] others) => new(first, new ScriptedFinder(others), TimeProvider.System);

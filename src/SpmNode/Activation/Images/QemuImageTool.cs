@@ -2,6 +2,7 @@ using System.Text.Json;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation.Images;
@@ -20,14 +21,14 @@ sealed class QemuImageTool(PoolDomain domain, IVolumeServer server, string scrat
         var address = await daemon.ExportAsync(stop);
         var measured = await QemuCommand.RunAsync(
             $"measuring volume {chain[0].Volume}", ["measure", "--output=json", "-f", "raw", "-O", Name(target), address], null, stop);
-        return Read(measured, "required", chain[0]);
+        return Read(measured, "required", $"volume {chain[0].Volume}");
     }
 
     public async Task<long> EndOffsetAsync(ImageLayer image, CancellationToken stop)
     {
         await using var served = await ServeAsync([image], null, _ => false);
         var report = await QemuCommand.RunAsync($"checking volume {image.Volume}", ["check", "--output=json", Alone(served, image)], null, stop, LeaksOnly);
-        return Read(report, "image-end-offset", image);
+        return Read(report, "image-end-offset", $"volume {image.Volume}");
     }
 
     public async Task CommitAsync(IReadOnlyList<ImageLayer> chain, Func<bool> mayWrite, IProgress<double> progress, CancellationToken stop)
@@ -80,9 +81,19 @@ sealed class QemuImageTool(PoolDomain domain, IVolumeServer server, string scrat
             },
         });
 
-    static string Name(VolumeFormat format) => format == VolumeFormat.Cow ? "qcow2" : "raw";
+    public static string Name(VolumeFormat format) => format == VolumeFormat.Cow ? "qcow2" : "raw";
 
-    static long Read(string report, string key, ImageLayer image)
+    public static string Name(DiskFormat format) => format switch
+    {
+        DiskFormat.Raw => "raw",
+        DiskFormat.Qcow2 => "qcow2",
+        DiskFormat.Vpc => "vpc",
+        DiskFormat.Vmdk => "vmdk",
+        _ => throw new InvalidOperationException("a closed set of formats"),
+    };
+
+    /// <param name="image">For people: what was looked at.</param>
+    public static long Read(string report, string key, string image)
     {
         try
         {
@@ -91,7 +102,7 @@ sealed class QemuImageTool(PoolDomain domain, IVolumeServer server, string scrat
         }
         catch (Exception failed) when (failed is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw Refusal.Unavailable($"qemu-img told nothing of '{key}' for volume {image.Volume}: {failed.Message}");
+            throw Refusal.Unavailable($"qemu-img told nothing of '{key}' for {image}: {failed.Message}");
         }
     }
 }

@@ -15,7 +15,7 @@ namespace OvirtSpm.Node.Activation.Images;
 /// </remarks>
 sealed class StorageDaemon : IAsyncDisposable
 {
-    const string ExportName = "chain";
+    public const string ExportName = "chain";
 
     static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(10);
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
@@ -55,11 +55,11 @@ sealed class StorageDaemon : IAsyncDisposable
 
     /// <summary>Offers what the chain reads as, for one of QEMU's tools.</summary>
     /// <returns>Its address.</returns>
-    public async Task<string> ExportAsync(CancellationToken stop)
+    public async Task<string> ExportAsync(CancellationToken stop, bool writable = false)
     {
         try
         {
-            return await OfferAsync(stop);
+            return await OfferAsync(writable, stop);
         }
         catch (QmpCommandException failed)
         {
@@ -67,15 +67,17 @@ sealed class StorageDaemon : IAsyncDisposable
         }
     }
 
-    async Task<string> OfferAsync(CancellationToken stop)
+    /// <summary>Where it is offered.</summary>
+    public string Socket => Path.Combine(layers.Directory, "chain.sock");
+
+    async Task<string> OfferAsync(bool writable, CancellationToken stop)
     {
-        var socket = Path.Combine(layers.Directory, "chain.sock");
         await session.ExecuteAsync("nbd-server-start", json =>
         {
             json.WriteStartObject("addr");
             json.WriteString("type", "unix");
             json.WriteStartObject("data");
-            json.WriteString("path", socket);
+            json.WriteString("path", Socket);
             json.WriteEndObject();
             json.WriteEndObject();
         }, stop);
@@ -85,8 +87,9 @@ sealed class StorageDaemon : IAsyncDisposable
             json.WriteString("id", ExportName);
             json.WriteString("node-name", NodeName(chain, chain[0]));
             json.WriteString("name", ExportName);
+            json.WriteBoolean("writable", writable);
         }, stop);
-        return $"nbd+unix:///{ExportName}?socket={socket}";
+        return $"nbd+unix:///{ExportName}?socket={Socket}";
     }
 
     /// <summary>Writes what the leaf holds into the layer below, and flushes it.</summary>
