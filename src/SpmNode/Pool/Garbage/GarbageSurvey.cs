@@ -35,6 +35,11 @@ static class GarbageSurvey
     {
         var (kind, what) = volume.Tags.Initializing ? ("creation", "its creation did not end") : ("removal", "it is marked as removed");
         Garbage Left(string why) => new Garbage.Reported(kind, volume.Name, $"{what}; {why}");
+        if (volume.Has(VolumeProblemKind.WrongTag) || volume.Has(VolumeProblemKind.SharedSlot) || (volume.Tags.Initializing && volume.Tags.Image is not null))
+        {
+            // Whoever wrote these wrote something else than an operation that was interrupted.
+            return Left("and its tags contradict that, each other, or another LV's: look at them (lvs -o +tags)");
+        }
         if (facts.Open.Contains(volume.Uuid))
         {
             return Left("the journal has its operation open, and the SPM ends that by itself");

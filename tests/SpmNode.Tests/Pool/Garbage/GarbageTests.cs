@@ -91,6 +91,24 @@ public sealed class GarbageTests
         Assert.Null(term.Term.Volumes.Find(volume));
     }
 
+    /// A tag that somebody typed: nothing says that the LV is what the tag says it is.
+    [Theory]
+    [InlineData("OVIRT_VOL_INITIALIZING", "MD_1")]
+    [InlineData("OVIRT_VOL_INITIALIZING", "IU_cccccccc-0000-0000-0000-000000000001")]
+    [InlineData("IU__remove_me_cccccccc-0000-0000-0000-000000000001", "IU_cccccccc-0000-0000-0000-000000000002")]
+    [InlineData("OVIRT_VOL_INITIALIZING", "MD_0")]
+    public async Task An_LV_whose_tags_contradict_each_other_or_a_volume_is_only_reported(params string[] tags)
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var live = await term.CreateAsync();
+        var odd = await LvAsync(term, tags);
+        var items = (await Verbs(term).GarbageAsync(collect: true)).Items;
+        Assert.Contains(items, item => item.Place == $"{odd}" && item.Reason.Contains("contradict", StringComparison.Ordinal));
+        Assert.DoesNotContain(items, item => item.Collected);
+        Assert.NotNull(term.Term.Volumes.Find(odd));
+        Assert.NotNull(term.Term.Volumes.Find(live)!.Slot);
+    }
+
     /// As oVirt leaves an image whose removal did not end: all of its volumes are marked.
     [Fact]
     public async Task A_whole_chain_that_is_marked_goes_child_first_and_a_parent_with_a_living_child_stays()
