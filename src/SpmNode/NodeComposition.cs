@@ -15,6 +15,7 @@ using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
@@ -59,6 +60,16 @@ static class NodeComposition
     /// <summary>Disks in and out of a LUN without a node.</summary>
     public static ITransferVerbs OpenOfflineTransfer(string path, bool wait, int? sectorSize = null) =>
         new OfflineTransfer(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+
+    /// <summary>Disks in and out of a pool through its nodes; the files are this host's.</summary>
+    public static ITransferVerbs OpenRemoteTransfer(string url) => new RemoteTransfer(
+        url,
+        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Path.GetTempPath(), source, BootClock, stop),
+        async (raw, path, format, progress, stop) =>
+        {
+            using var source = await ImageSource.OpenAsync(raw, DiskFormat.Raw, OpenImage(raw));
+            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Path.GetTempPath(), source, path, format, progress, stop);
+        });
 
     /// <summary>What a file needs as a volume of a domain with oVirt's extents.</summary>
     public static async Task<MeasureReply> MeasureAsync(ImageSource source, CancellationToken stop) => Needs.Of(
@@ -191,7 +202,7 @@ static class NodeComposition
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
-            group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
+            group is null ? null : node.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
             space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);

@@ -47,7 +47,7 @@ sealed class NodeVerbs : INodeVerbs
             Domain.Uuid.ToString(), node.Membership.Identity.HostId, node.Membership.Identity.Name, node.Role.ToString().ToLowerInvariant(),
             node.Membership.Keeper?.Generation, term?.Fence.Epoch, Math.Round(Math.Max(margin, 0), 3),
             seen is { IsFree: false, OwnerId: > 0 } ? seen.OwnerId : null, record?.Name, record?.Url,
-            term?.Worker.Current.Seqno, term is null ? null : term.Worker.Current.FreeExtents * term.Worker.Current.ExtentSizeBytes,
+            term?.Worker.Current.Seqno, term is null ? null : Domain.Devices.FreeExtents(term.Worker.Current) * term.Worker.Current.ExtentSizeBytes,
             Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, node.Membership.Guard.Watchdog.Name, Domain.Timing.FailoverBound.TotalSeconds,
             node.Counters.Commits, node.Counters.Requests, node.Counters.StaleWrites,
             [.. node.Activator.Active.Select(Describe)], Warnings(space), space is { } now ? SpaceSetting.Describe(now, node.Space?.Watch) : null);

@@ -341,6 +341,11 @@ sealed partial class VolumeActivator(
         {
             throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
         }
+        if (volume.Slot is { Format: VolumeFormat.Raw } && volume.Has(VolumeProblemKind.SizeMismatch))
+        {
+            // Its guest would read zeros where its data were. No step of ours leaves that behind: the LV grows first.
+            throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
         if (!readOnly && volume.Slot!.Role == VolumeRole.Shared)
         {
             throw Refusal.Conflict($"volume {volume.Name} is a template, read-only for everybody. 'spm volume create --parent {volume.Name}' makes a disk of it.");

@@ -13,6 +13,8 @@ interface IDiskTransfers
     /// <param name="request">R24: the id of this request; null for none.</param>
     Task<TransferReply> BeginDownloadAsync(string reference, string? request);
 
+    Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop);
+
     TransferReply Get(string transfer);
 
     Upload Upload(string transfer);

@@ -20,6 +20,8 @@ static class TransferRoutes
             ApiServer.AtLeaderAsync(node, http, () => node.Transfers.BeginUploadAsync(request), Created));
         app.MapPost("/v1/volumes/{reference}/downloads", (string reference, string? request, HttpRequest http) =>
             ApiServer.AtLeaderAsync(node, http, () => node.Transfers.BeginDownloadAsync(reference, request), Created));
+        app.MapGet("/v1/volumes/{reference}/measure", (string reference, HttpRequest http) =>
+            ApiServer.AtLeaderAsync(node, http, () => node.Transfers.MeasureAsync(reference, http.HttpContext.RequestAborted)));
         app.MapGet("/v1/transfers/{transfer}", (string transfer, HttpRequest http) =>
             ApiServer.AtLeaderAsync(node, http, () => Task.FromResult(node.Transfers.Get(transfer))));
         app.MapPost("/v1/transfers/{transfer}/finish", (string transfer, HttpRequest http) =>

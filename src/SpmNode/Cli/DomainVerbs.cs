@@ -125,7 +125,7 @@ static class DomainVerbs
         var space = SpaceSetting.Describe(SpaceRules.Of(await DomainView.ReadAsync(domain, group)));
         var reply = new DomainReply(
             domain.Uuid.ToString(), domain.Lun.Path, group.Uuid.ToString(), domain.Lun.SizeBytes, group.TotalExtents * group.ExtentSizeBytes,
-            group.FreeExtents * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
+            domain.Devices.FreeExtents(group) * group.ExtentSizeBytes, group.ExtentSizeBytes, domain.Lun.SectorSize, domain.Tags.IoTimeoutSeconds,
             domain.Tags.WatchdogTimeoutSeconds, group.Epoch ?? 0, group.Seqno, !domain.Tags.NotForOvirt, domain.Description.Version, domain is PoolDomain, space);
         if (parsed.GetValue(json))
         {

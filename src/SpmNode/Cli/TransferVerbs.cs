@@ -116,18 +116,19 @@ static class TransferVerbs
 
     static ITransferVerbs Open(ParseResult parsed)
     {
-        var (path, _) = CommonOptions.Target(parsed, lun, url);
+        var (path, address) = CommonOptions.Target(parsed, lun, url);
         return path is not null
             ? NodeComposition.OpenOfflineTransfer(path, parsed.GetValue(wait), parsed.GetValue(sectorSize))
-            : throw Refusal.Invalid("this works straight on the LUN for now: give --lun.");
+            : NodeComposition.OpenRemoteTransfer(address!);
     }
 
     static Option<string> Format(string what, bool required)
     {
-        var format = new Option<string>("--format") { Description = what + ": raw, qcow2, vpc (VHD) or vmdk", Required = required };
-        format.AcceptOnlyFromAmong("raw", "qcow2", "vpc", "vmdk");
+        var format = new Option<string>("--format") { Description = what + ": raw, qcow2, vhd (vpc) or vmdk", Required = required };
+        format.AcceptOnlyFromAmong("raw", "qcow2", "vhd", "vpc", "vmdk");
         return format;
     }
 
-    static DiskFormat Declared(string word) => Enum.Parse<DiskFormat>(word, ignoreCase: true);
+    /// <summary>A VHD is 'vpc' to QEMU, and to whoever comes from there.</summary>
+    static DiskFormat Declared(string word) => word == "vhd" ? DiskFormat.Vpc : Enum.Parse<DiskFormat>(word, ignoreCase: true);
 }

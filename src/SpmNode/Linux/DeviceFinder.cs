@@ -66,27 +66,20 @@ sealed class DeviceFinder(IReadOnlyList<string> given, string first, bool readOn
 
     async Task<ILun?> OpenIfAsync(string path, LvmUuid pv)
     {
-        Lun device;
         try
         {
-            device = Lun.Open(path, readOnly, sectorSize);
+            using (var probe = DirectBlockDevice.Open(path, readOnly: true, sectorSize))
+            {
+                if ((await NewPhysicalVolume.ReadLabelAsync(new PvArea(probe.OpenLane("probe", threads: 1))))?.PvUuid != pv)
+                {
+                    return null;
+                }
+            }
+            return Lun.Open(path, readOnly, sectorSize);
         }
-        catch (Refusal)
+        catch (Exception unusable) when (unusable is DeviceRefusedException or Refusal or IOException)
         {
             return null; // whatever it is, this host cannot use it
         }
-        try
-        {
-            if ((await NewPhysicalVolume.ReadLabelAsync(device.Metadata))?.PvUuid == pv)
-            {
-                return device;
-            }
-        }
-        catch (IOException)
-        {
-            // One that does not answer is not seen.
-        }
-        device.Dispose();
-        return null;
     }
 }

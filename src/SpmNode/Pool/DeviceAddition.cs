@@ -149,6 +149,6 @@ sealed class DeviceAddition(SpmTerm term, IChoice choice)
     /// <summary>The LUN's name as oVirt's tags want it.</summary>
     public static string NameOf(string path) => Path.GetFileName(path).Replace(',', '_');
 
-    static AddDeviceReply Reply(ILun device, LvmUuid pv, bool added, VolumeGroup group) => new(
-        device.Path, pv.ToString(), added, device.SizeBytes, group.TotalExtents * group.ExtentSizeBytes, group.FreeExtents * group.ExtentSizeBytes, group.Seqno);
+    AddDeviceReply Reply(ILun device, LvmUuid pv, bool added, VolumeGroup group) => new(
+        device.Path, pv.ToString(), added, device.SizeBytes, group.TotalExtents * group.ExtentSizeBytes, term.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes, group.Seqno);
 }

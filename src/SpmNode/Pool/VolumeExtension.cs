@@ -57,6 +57,11 @@ sealed class VolumeExtension(
         {
             throw Refusal.Conflict($"volume {volume.Name} is not extended: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
         }
+        if (slot.Format == VolumeFormat.Raw && volume.Has(VolumeProblemKind.SizeMismatch))
+        {
+            // Up to its capacity it counts as written: extents given to it there would show what somebody else left in them.
+            throw Refusal.Conflict($"volume {volume.Name} is not extended: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
         if (slot.Format == VolumeFormat.Cow && DomainView.MaximumBytes(volume, extent) is var maximum && size > maximum)
         {
             throw Refusal.Invalid(

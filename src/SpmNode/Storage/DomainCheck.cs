@@ -40,6 +40,7 @@ static class DomainCheck
             {
                 findings.Add(new(false, "domain", $"tags {string.Join(", ", wrong)}: the most careful reading counts; 'spm domain set' writes them anew"));
             }
+            await CheckOthersAsync(domain, findings);
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);
             if (pool is not null)
@@ -60,6 +61,22 @@ static class DomainCheck
             findings.Add(new(false, "domain", refusal.Message));
         }
         return new CheckReport(findings.All(f => f.Ok), findings);
+    }
+
+    /// <summary>A used area there would keep an older text than the first device, and stock lvm2 would complain of it.</summary>
+    static async Task CheckOthersAsync(StorageDomain domain, List<Finding> findings)
+    {
+        foreach (var pv in domain.Group.PhysicalVolumes.Skip(1))
+        {
+            if (domain.Lun.Others.Metadata(pv.Uuid) is not { } area)
+            {
+                continue;
+            }
+            var used = (await MetadataReader.ReadAsync([area])).Copies.Where(copy => copy.State is not CopyState.Ignored).ToList();
+            findings.Add(used.Count == 0
+                ? new(true, "device", $"{area.Name}: {pv.SectionName} ({pv.Uuid}), its metadata areas ignored")
+                : new(false, "device", $"{area.Name}: {used[0].Describe()}, but only the first device's areas are kept: pvchange --metadataignore y {area.Name}"));
+        }
     }
 
     static async Task CheckHostIdsAsync(StorageDomain domain, List<Finding> findings)

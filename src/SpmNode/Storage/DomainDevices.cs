@@ -1,3 +1,4 @@
+using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Mapping;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Activation;
@@ -17,6 +18,9 @@ sealed class DomainDevices(ILun lun, LvmUuid first, Func<VolumeGroup> latest)
 
     /// <returns>What this host does not see of the domain, for people; as it last read the metadata.</returns>
     public IEnumerable<string> Missing() => latest().PhysicalVolumes.Where(pv => !Sees(pv)).Select(Describe);
+
+    /// <summary>Extents that this host as SPM could give away.</summary>
+    public long FreeExtents(VolumeGroup group) => new VolumeGroupDraft(group, Sees).FreeExtents;
 
     /// <returns>Which of its devices this host does not see, for people; null when all are there.</returns>
     public string? Missing(VolumeGroup group, LogicalVolume volume) => volume.IsLinear

@@ -25,6 +25,7 @@ sealed class LunSet(ILun first, IDeviceFinder finder, TimeProvider clock) : ILun
     readonly ConcurrentDictionary<LvmUuid, (string Problem, long At)> missing = [];
     volatile ImmutableDictionary<LvmUuid, ILun> others = ImmutableDictionary<LvmUuid, ILun>.Empty;
     Task looking = Task.CompletedTask;
+    long lookingSince;
     bool closed;
 
     public string Path => first.Path;
@@ -91,11 +92,20 @@ sealed class LunSet(ILun first, IDeviceFinder finder, TimeProvider clock) : ILun
             return;
         }
         Task current;
+        TimeSpan left;
         lock (guard)
         {
-            current = looking = looking.IsCompleted ? LookForAllAsync([.. Wanted(group)], group.ExtentSizeBytes) : looking;
+            if (looking.IsCompleted)
+            {
+                lookingSince = clock.GetTimestamp();
+                looking = LookForAllAsync([.. Wanted(group)], group.ExtentSizeBytes);
+            }
+            (current, left) = (looking, LookLimit - clock.GetElapsedTime(lookingSince));
         }
-        await Task.WhenAny(current, Task.Delay(LookLimit, clock));
+        if (left > TimeSpan.Zero)
+        {
+            await Task.WhenAny(current, Task.Delay(left, clock));
+        }
     }
 
     public ILun Open(string path) => others.Values.FirstOrDefault(lun => lun.Path == path) ?? finder.Open(path);

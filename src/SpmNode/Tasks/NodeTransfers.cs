@@ -54,6 +54,8 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         }));
     }
 
+    public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => leading().MeasureVolumeAsync(reference, stop);
+
     public TransferReply Get(string transfer)
     {
         var task = tasks.Find(transfer) ?? throw Gone(transfer);

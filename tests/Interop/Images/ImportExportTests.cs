@@ -19,7 +19,7 @@ public sealed class ImportExportTests
         (string Name, string Format, string Options)[] sources =
         [
             ("plain", "raw", ""), ("qcow2", "qcow2", ""), ("dynamic", "vpc", "subformat=dynamic,force_size=on"), ("fixed", "vpc", "subformat=fixed,force_size=on"),
-            ("sparse", "vmdk", "subformat=monolithicSparse"), ("stream", "vmdk", "subformat=streamOptimized"),
+            ("foreign", "vpc", "subformat=dynamic,force_size=on"), ("sparse", "vmdk", "subformat=monolithicSparse"), ("stream", "vmdk", "subformat=streamOptimized"),
         ];
         string[] outs = ["raw", "qcow2", "vpc", "vmdk"];
         await CliMany.EachAsync(Enumerable.Range(0, sources.Length), async index =>
@@ -29,9 +29,13 @@ public sealed class ImportExportTests
             var source = files.PathOf(name);
             string[] given = options.Length == 0 ? [] : ["-o", options];
             await ImgAsync(["convert", "-f", "raw", "-O", format, .. given, disk, source]);
+            if (name == "foreign")
+            {
+                MadeBy("vbox", source);
+            }
             // A raw volume has whole extents, a thin one the size of the disk.
             var become = index == 0 ? "raw" : "cow";
-            var made = (await CliSpm.RunAsync("volume", "import", source, "--format", format, "--as", become, "--alias", name, "--lun", lun.Path, "--json")).Succeeded().Json;
+            var made = (await CliSpm.RunAsync("volume", "import", source, "--format", name == "fixed" ? "vhd" : format, "--as", become, "--alias", name, "--lun", lun.Path, "--json")).Succeeded().Json;
             Assert.Equal(("ready", become, name), (made.GetProperty("state").GetString(), made.GetProperty("format").GetString(), made.GetProperty("alias").GetString()));
             Assert.Equal(become == "raw" ? 128 << 20 : 40 << 20, made.GetProperty("virtualSizeBytes").GetInt64());
 
@@ -124,7 +128,8 @@ public sealed class ImportExportTests
         for (var attempt = 1; !await EndedHalfWayAsync(); attempt++)
         {
             Assert.True(attempt < 5, "none of five imports was met while it copied");
-            (await CliSpm.RunAsync("volume", "delete", Lost, "--lun", lun.Path)).Succeeded();
+            // Wiped: what it left would look like the next one's copy.
+            (await CliSpm.RunAsync("volume", "delete", Lost, "--wipe", "--lun", lun.Path)).Succeeded();
         }
         if (signal == 9)
         {
@@ -156,6 +161,21 @@ public sealed class ImportExportTests
                 Assert.Equal((1, "spm: stopped."), (process.ExitCode, (await error).Trim()));
             }
             return process.ExitCode != 0;
+        }
+    }
+
+    /// <summary>A VHD of another program than QEMU: the same, with its name in both footers.</summary>
+    static void MadeBy(string creator, string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        foreach (var at in new[] { 0, RandomAccess.GetLength(file) - 512 })
+        {
+            var footer = new byte[512];
+            Assert.Equal(512, RandomAccess.Read(file, footer, at));
+            Encoding.ASCII.GetBytes(creator).CopyTo(footer, 28);
+            footer.AsSpan(64, 4).Clear();
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(footer.AsSpan(64), ~(uint)footer.Sum(value => value));
+            RandomAccess.Write(file, footer, at);
         }
     }
 

@@ -39,8 +39,28 @@ public sealed class NodeTaskTests
         Assert.Equal(progress.Order(), progress);
         Assert.Equal(task, (await host.TasksAsync()).Single(one => one.Task == done) with { Result = task.Result });
         Assert.Equal("done", (await host.CancelTaskAsync(done)).State);
+        foreach (var verb in new[] { "show", "wait", "cancel" })
+        {
+            var told = await cluster.SpmAsync("task", verb, done, "--url", other.Url);
+            Assert.True(told.ExitCode == 0 && told.Output.Contains("done, 100", StringComparison.Ordinal), told.Output + told.Errors);
+        }
+        Assert.Contains(done, (await cluster.SpmAsync("task", "list", "--url", other.Url)).Output, StringComparison.Ordinal);
         // Asked again it is not done again.
         Assert.Equal(kept, (await host.CreateVolumeAsync(Copy(kept, source, done))).Volume);
+
+        // One that waits for us half-way when the role goes to another host: its part is taken back at once, nobody is dead.
+        var (left, handed) = ($"{Guid.NewGuid()}", ids.Next());
+        using (var early = new HttpClient { BaseAddress = new Uri(spm.Url) })
+        using (var begun = await early.PostAsJsonAsync("v1/uploads", new UploadRequest(64 * Mib, new CreateVolumeRequest(left, null, 0, "raw", null, false, handed)), TestContext.Current.CancellationToken))
+        {
+            Assert.Equal(System.Net.HttpStatusCode.Created, begun.StatusCode);
+        }
+        await NodeCluster.AcquaintedAsync([spm, other]);
+        await host.HandOverAsync(new HandOverRequest("host2", null));
+        (spm, other) = (other, spm);
+        host = other.Client;
+        await NodeCluster.WaitAsync(TimeSpan.FromSeconds(60), "what was left half-made is taken back", async () =>
+            (await host.TaskAsync(handed)).State == "failed" && (await host.ListVolumesAsync()).All(volume => volume.Volume != left));
 
         // This one waits for us half-way when its SPM dies; the host that is asked is not the SPM and sends on.
         var (half, open) = ($"{Guid.NewGuid()}", ids.Next());

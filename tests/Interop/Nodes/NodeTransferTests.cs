@@ -37,6 +37,7 @@ public sealed class NodeTransferTests
         Assert.Equal(HttpStatusCode.OK, (await http.DeleteAsync($"v1/transfers/{lost.Transfer}", Stop)).StatusCode);
         Assert.Equal("cancelled", (await spm.Client.TaskAsync(lost.Transfer, TimeSpan.FromSeconds(20))).State);
         Assert.Empty(await spm.Client.ListVolumesAsync());
+        Assert.Equal(1, (await cluster.SpmAsync("task", "wait", lost.Transfer, "--url", spm.Url)).ExitCode);
         Assert.Equal(free, (await spm.Client.StatusAsync()).FreeBytes);
 
         var upload = await BeginAsync(http, format);
@@ -57,11 +58,34 @@ public sealed class NodeTransferTests
         Assert.Equal(("ready", format), (volume!.State, volume.Format));
         Assert.InRange(volume.AllocatedBytes, 256L * Mib, format == "cow" ? 512L * Mib : 640L * Mib);
 
+        // As of one moment: not while somebody writes it.
+        await spm.Client.ActivateAsync(volume.Volume, readOnly: false);
+        using (var written = await http.PostAsync($"v1/volumes/{volume.Volume}/downloads", null, Stop))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, written.StatusCode);
+        }
+        await spm.Client.DeactivateAsync(volume.Volume);
+
         var download = await (await http.PostAsync($"v1/volumes/{volume.Volume}/downloads", null, Stop)).Content.ReadFromJsonAsync<TransferReply>(Stop);
         var received = cluster.Run.At("received");
         await ReceiveAsync(http, download!, received, skipZeros: format == "cow");
         Assert.Equal(HttpStatusCode.OK, (await http.PostAsync($"v1/transfers/{download!.Transfer}/finish", null, Stop)).StatusCode);
         Assert.Contains("identical", await NbdTool.RunAsync("qemu-img", "compare", "-f", "raw", "-F", "raw", sent, received), StringComparison.Ordinal);
+        // The same with our own program, from a file of another format, and out again.
+        if (format == "cow")
+        {
+            var other = cluster.Run.At("other.vmdk");
+            await NbdTool.RunAsync("qemu-img", "convert", "-f", "raw", "-O", "vmdk", sent, other);
+            var import = await cluster.SpmAsync("volume", "import", other, "--format", "vmdk", "--as", format, "--alias", "again", "--url", spm.Url, "--json");
+            Assert.True(import.ExitCode == 0, import.Errors);
+            var back = cluster.Run.At("back.vhd");
+            var remote = await cluster.SpmAsync("volume", "export", "again", back, "--format", "vpc", "--url", spm.Url);
+            Assert.True(remote.ExitCode == 0, remote.Errors);
+            Assert.Contains("identical", await NbdTool.RunAsync("qemu-img", "compare", "-f", "raw", "-F", "vpc", sent, back), StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(back)!, "*.part*"));
+            var measured = await spm.Client.MeasureAsync("again");
+            Assert.True(measured.VirtualSizeBytes >= Size && measured.CowBytes >= 153L * Mib, $"{measured}");
+        }
         // And QEMU, opening the volume as a guest's disk, finds nothing to complain about.
         var exported = cluster.Run.At("exported");
         await spm.EndAsync(TimeSpan.FromSeconds(60));

@@ -1,4 +1,6 @@
 using OvirtSpm.Interop.Cli;
+using OvirtSpm.Interop.Nodes;
+using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Interop.Ovirt;
 
@@ -87,6 +89,38 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
         Assert.Contains(Made, listed);
         Assert.DoesNotContain(domain.GroupTags(), tag => tag.StartsWith("SPM_", StringComparison.Ordinal));
         domain.Lun.Lvm.MustRun("vgck", OvirtDomain.Uuid);
+    }
+
+    [Fact]
+    public async Task A_node_leads_an_adopted_domain_and_ends_before_it_is_released()
+    {
+        using var domain = await templates.CopyAsync();
+        var leaf = OvirtVolume.Usual[2];
+        (await CliSpm.RunAsync([.. Adopt, "--lun", domain.Path, "--yes"])).Succeeded();
+        await using (var cluster = NodeCluster.On(domain.Path, OvirtDomain.Uuid))
+        {
+            var node = await cluster.StartAsync(1);
+            await NodeCluster.LeaderAsync([node], TimeSpan.FromSeconds(60));
+            var seen = await node.Client.ListVolumesAsync();
+            Assert.Equal([.. OvirtVolume.Usual.Select(volume => volume.Name), OvirtDomain.Stray], seen.Select(volume => volume.Volume).Order(StringComparer.Ordinal));
+            var grown = await node.Client.ExtendVolumeAsync(leaf.Name, new ExtendVolumeRequest(2 * CliLun.Gib, null, null, null));
+            Assert.Equal(2 * CliLun.Gib, grown.AllocatedBytes);
+            var made = await NodeCluster.CreateVolumeAsync(node);
+            var snapshot = await node.Client.CreateVolumeAsync(new CreateVolumeRequest($"{Guid.NewGuid()}", null, 0, "cow", null, false, Parent: leaf.Name));
+            Assert.Equal((leaf.Name, leaf.Image), (snapshot.Parent, snapshot.Image));
+            // Its chain is oVirt's: both of its layers are served below it.
+            var active = await node.Client.ActivateAsync(snapshot.Volume, readOnly: false);
+            Assert.All([snapshot.Volume, leaf.Name, leaf.Parent!], layer => Assert.Contains(active.Chain, option => option.Contains(layer, StringComparison.Ordinal)));
+            (await CliSpm.RunAsync("domain", "release", "--lun", domain.Path, "--yes")).Refused("not released", "host id 1");
+            await node.Client.DeactivateAsync(snapshot.Volume);
+            await node.Client.DeleteVolumeAsync(snapshot.Volume);
+            await node.Client.DeleteVolumeAsync($"{made}");
+            await node.EndAsync(TimeSpan.FromSeconds(60));
+        }
+        domain.Lun.Lvm.MustRun("vgck", OvirtDomain.Uuid);
+        (await CliSpm.RunAsync("domain", "release", "--lun", domain.Path, "--yes")).Succeeded();
+        var size = domain.Lun.Lvm.Report("lvs", "lv", $"{OvirtDomain.Uuid}/{leaf.Name}", "-o", "lv_size").Single().GetProperty("lv_size").GetString();
+        Assert.Equal($"{2 * CliLun.Gib}", size);
     }
 
     [Fact]

@@ -16,9 +16,17 @@ sealed class ScriptedDisks : IDiskTransfers
     public (Task In, Task Out) Open(CancellationToken stop) => (
         Incoming.RunAsync(Disk, () => true, new Progress<double>(), stop), Outgoing.RunAsync(Disk, Disk.SizeBytes, () => true, stop));
 
-    public Task<TransferReply> BeginUploadAsync(UploadRequest request) => Task.FromResult(Get("in"));
+    public List<UploadRequest> Announced { get; } = [];
+
+    public Task<TransferReply> BeginUploadAsync(UploadRequest request)
+    {
+        Announced.Add(request);
+        return Task.FromResult(Get("in"));
+    }
 
     public Task<TransferReply> BeginDownloadAsync(string reference, string? request) => Task.FromResult(Get("out"));
+
+    public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => Task.FromResult(new MeasureReply(1, 2, 3, 4, 5, 6));
 
     public TransferReply Get(string transfer) => new(
         transfer, "upload", "v", "running", Incoming.SizeBytes, Incoming.Progress.ReceivedBytes, [.. Incoming.Progress.Missing.Select(gap => new RangeReply(gap.OffsetBytes, gap.LengthBytes))]);
@@ -29,7 +37,14 @@ sealed class ScriptedDisks : IDiskTransfers
 
     public Task<VolumeReply> FinishAsync(string transfer)
     {
-        Incoming.Finish();
+        if (transfer == "out")
+        {
+            Outgoing.Finish();
+        }
+        else
+        {
+            Incoming.Finish();
+        }
         return Task.FromResult(ScriptedNode.Volume);
     }
 }
@@ -70,7 +85,10 @@ sealed class MemoryDisk(int sizeBytes) : IRawDisk
         return Task.CompletedTask;
     }
 
-    public Task<IReadOnlyList<DiskRun>> RunsAsync(CancellationToken stop) => Task.FromResult<IReadOnlyList<DiskRun>>([new(0, sizeBytes, false)]);
+    /// <summary>What is said of it.</summary>
+    public IReadOnlyList<DiskRun> Runs { get; set; } = [new(0, sizeBytes, false)];
+
+    public Task<IReadOnlyList<DiskRun>> RunsAsync(CancellationToken stop) => Task.FromResult(Runs);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

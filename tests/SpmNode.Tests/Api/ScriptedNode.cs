@@ -17,6 +17,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public double Margin { get; set; } = 1;
 
+    public string? LeaderUrl { get; set; }
+
     public IHostVerbs Hosts => throw new NotSupportedException("no test here asks about hosts");
 
     public ITaskVerbs Tasks { get; init; } = new ScriptedTasks();
@@ -24,7 +26,7 @@ sealed class ScriptedNode : INodeVerbs
     public IDiskTransfers Transfers { get; init; } = new ScriptedDisks();
 
     public StatusReply Status() => new(
-        "d", 1, "n", "following", 1, null, Margin, null, null, null, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
+        "d", 1, "n", "following", 1, null, Margin, null, null, LeaderUrl, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
 
     public Task<string?> RedirectToLeaderAsync(string? volumeActiveHere = null) => Task.FromResult(Leader());
 

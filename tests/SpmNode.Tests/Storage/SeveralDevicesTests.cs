@@ -1,6 +1,7 @@
 using OvirtSpm.Leases;
 using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.LvmMetadata.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
@@ -34,8 +35,12 @@ public sealed class SeveralDevicesTests
         Assert.Null(read.Problem);
         Assert.Equal((2, 2), (read.UsedCopies, read.Copies.Count(copy => copy.State is CopyState.Ignored)));
         Assert.Empty(await DomainCheckFailuresAsync(lun));
-
         Assert.Equal(RefusalCode.Conflict, (await Assert.ThrowsAsync<Refusal>(() => PoolDomain.OpenAsync(second))).Code);
+        // Somebody switches its areas on: nobody would keep them.
+        var header = second.Peek(4096, 512);
+        new MdaHeader(4096, BitConverter.ToInt64(header, 32), default, default).Format(header);
+        second.Poke(4096, header);
+        Assert.Contains("metadataignore", Assert.Single(await DomainCheckFailuresAsync(lun)), StringComparison.Ordinal);
         await new DomainRemoval(lun, TimeProvider.System).RemoveAsync(yes: true, wait: false, CancellationToken.None);
         Assert.Empty(await DeviceProbe.ProbeAsync(second.Metadata));
         Assert.Empty(await DeviceProbe.ProbeAsync(lun.Metadata));
@@ -198,6 +203,8 @@ public sealed class SeveralDevicesTests
         using var less = new LunSet(first.OpenAgain(), finder, clock);
         await using var later = await Term.BeginAsync(less, 3);
         Assert.Contains("unplugged", Assert.Single(later.Domain.Devices.Missing()), StringComparison.Ordinal);
+        var onSecond = later.Group.PhysicalVolumes[1].ExtentCount - 2;
+        Assert.Equal(later.Group.FreeExtents - onSecond, later.Domain.Devices.FreeExtents(later.Group));
         var near = await later.CreateAsync("near", 2);
         Assert.Equal(0, near.Segments[0].Areas[0].PvIndex);
         var refused = Assert.Throws<Refusal>(() => later.Domain.Devices.Require(later.Group, "wide"));

@@ -35,10 +35,8 @@ sealed class QemuTransfer(PoolDomain domain, IVolumeServer server, string scratc
         await using var served = await ServedLayers.ServeAsync(domain, server, scratch, clock, chain, null, _ => false);
         await using var daemon = await StorageDaemon.OpenAsync(served, chain, _ => false, clock, stop);
         var address = await daemon.ExportAsync(stop);
-        // The VHD of QEMU's choice would have a larger disk, rounded up to what cylinders and heads can say.
-        string[] options = format == DiskFormat.Vpc ? ["-o", "force_size=on"] : [];
         await QemuCommand.RunAsync(
-            $"exporting volume {chain[0].Volume}", ["convert", "-p", "-f", "raw", "-O", QemuImageTool.Name(format), .. options, address, path], progress, stop);
+            $"exporting volume {chain[0].Volume}", ["convert", "-p", "-f", "raw", "-O", QemuImageTool.Name(format), .. Options(format), address, path], progress, stop);
     }
 
     public async Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop)
@@ -54,6 +52,29 @@ sealed class QemuTransfer(PoolDomain domain, IVolumeServer server, string scratc
         return await QemuRawDisk.OpenAsync(
             served, () => StorageDaemon.OpenAsync(served, chain, _ => false, clock, stop), writable: false, $"volume {chain[0].Volume}", stop);
     }
+
+    /// <summary>What a file outside the pool reads as. Needs no pool.</summary>
+    public static async Task<IRawDisk> OpenAsync(IVolumeServer server, string scratch, ImageSource source, TimeProvider clock, CancellationToken stop)
+    {
+        var served = ServedFile.Serve(server, scratch, source);
+        return await QemuRawDisk.OpenAsync(served, async () =>
+        {
+            await CheckSizeAsync(served, source, stop);
+            return await StorageDaemon.OpenAsync(served, source.Name, clock, stop);
+        }, writable: false, source.Name, stop);
+    }
+
+    /// <summary>Makes a new file of another format of it. Needs no pool.</summary>
+    public static async Task ConvertAsync(
+        IVolumeServer server, string scratch, ImageSource source, string path, DiskFormat format, IProgress<double> progress, CancellationToken stop)
+    {
+        await using var served = ServedFile.Serve(server, scratch, source);
+        await QemuCommand.RunAsync(
+            $"converting {source.Name}", ["convert", "-p", "-O", QemuImageTool.Name(format), .. Options(format), served.Address, path], progress, stop);
+    }
+
+    /// <summary>The VHD of QEMU's choice would have a larger disk, rounded up to what cylinders and heads can say.</summary>
+    static string[] Options(DiskFormat format) => format == DiskFormat.Vpc ? ["-o", "force_size=on"] : [];
 
     /// <summary>Two readers of one header must agree, or the end of the disk would be lost, or made up.</summary>
     static async Task CheckSizeAsync(ServedFile served, ImageSource source, CancellationToken stop)
