@@ -9,8 +9,8 @@ sealed partial class VolumeActivator
     /// <summary>Something is not served because a device of it is not seen.</summary>
     bool unseen;
 
-    /// <summary>Slots that are kept for what was active, until the metadata say for certain where it lies.</summary>
-    readonly HashSet<int> unsettled = [];
+    /// <summary>Slots that are held for what was active, until it is served or given up.</summary>
+    readonly HashSet<int> waiting = [];
 
     /// <summary>Devices that were seen when this was last tried.</summary>
     int seenBefore;
@@ -27,13 +27,6 @@ sealed partial class VolumeActivator
         try
         {
             (unseen, seenBefore) = (false, domain.Devices.Seen.Count);
-            foreach (var slot in unsettled)
-            {
-                maps.Release(slot);
-                // Adopting left it alone; what cannot be served now is cleared like the others.
-                maps.MayHaveLeftBehind();
-            }
-            unsettled.Clear();
             await RestoreInsideAsync();
         }
         finally
@@ -44,10 +37,10 @@ sealed partial class VolumeActivator
 
     async Task RestoreInsideAsync()
     {
-        var own = await maps.ReadOwnAsync();
-        var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
-            // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
-            .SelectMany(part => part.Sector!.Active()).Where(entry => entry.Mode is not ActivationMode.Working).ToList();
+        // Taken before anything else is waited for: a host id that is adopted meanwhile clears the entries of all slots that nobody holds.
+        var mine = await maps.HoldMarkedAsync(waiting);
+        GiveUp([.. waiting.Except(mine.Select(entry => entry.Slot))]);
+        waiting.UnionWith(mine.Select(entry => entry.Slot));
         if (mine.Count == 0)
         {
             return;
@@ -60,7 +53,6 @@ sealed partial class VolumeActivator
         catch (Refusal later) when (later.Code == RefusalCode.Unavailable)
         {
             // Not waited for: the SPM that settles it may have to be this very node.
-            unsettled.UnionWith(mine.Where(entry => maps.TryHold(entry.Slot)).Select(entry => entry.Slot));
             log($"what this node had active is not served yet: {later.Message}");
             return;
         }
@@ -69,6 +61,7 @@ sealed partial class VolumeActivator
         {
             if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { IsUsable: true } volume || active.ContainsKey(volume.Uuid))
             {
+                GiveUp(slot);
                 continue;
             }
             if (mode == ActivationMode.ReadWrite
@@ -77,6 +70,7 @@ sealed partial class VolumeActivator
                 // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
                 // since all the others were read and this volume was found to be ours.
                 log($"volume {volume.Name} is not served again: another host has it active for writing, too");
+                GiveUp(slot);
                 continue;
             }
             try
@@ -86,13 +80,11 @@ sealed partial class VolumeActivator
                     // Its lease ended with the life that held it, and may be somebody else's by now. What cannot be believed may have said so:
                     // a volume that is not served is asked for again, a second writer would not be noticed.
                     log($"volume {volume.Name} was active exclusively and is not served again: activate it again");
-                    continue;
-                }
-                if (!maps.TryHold(slot))
-                {
+                    GiveUp(slot);
                     continue;
                 }
                 Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
+                waiting.Remove(slot);
                 log($"serving volume {volume.Name} again");
             }
             catch (Exception broken) when (broken is Refusal or IOException or ArgumentException)
@@ -102,10 +94,21 @@ sealed partial class VolumeActivator
                     // Its entry stays (adopting keeps it), and its guest waits for the device as for the node.
                     unseen = true;
                 }
-                // One that cannot be served must not take the others from their guests. Nobody writes it here: adopting clears its entry.
-                maps.Release(slot);
+                // One that cannot be served must not take the others from their guests.
+                GiveUp(slot);
                 log($"volume {volume.Name} is not served again: {broken.Message}");
             }
+        }
+    }
+
+    /// <summary>Nobody writes them here: adopting, or what looks again after it, clears their entries.</summary>
+    void GiveUp(params ReadOnlySpan<int> slots)
+    {
+        foreach (var slot in slots)
+        {
+            waiting.Remove(slot);
+            maps.Release(slot);
+            maps.MayHaveLeftBehind();
         }
     }
 
@@ -113,7 +116,7 @@ sealed partial class VolumeActivator
     /// <returns>True when it was tried.</returns>
     public async Task<bool> RestoreLaterAsync()
     {
-        if (unsettled.Count == 0 && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
+        if (waiting.Count == 0 && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
         {
             return false;
         }

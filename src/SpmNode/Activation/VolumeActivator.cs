@@ -276,7 +276,7 @@ sealed partial class VolumeActivator(
         {
             return;
         }
-        if (unsettled.Contains(slot))
+        if (waiting.Contains(slot))
         {
             throw Refusal.Unavailable("the volume is served again as soon as the metadata are settled; ask again then.");
         }

@@ -27,6 +27,28 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
     }
 
+    /// <summary>Takes every slot that our map says this machine and boot had active before.</summary>
+    /// <remarks>Entries are read and slots taken under the lock that clearing them needs: what is returned here stays marked until it is released.</remarks>
+    /// <param name="already">Slots the caller holds.</param>
+    public async Task<IReadOnlyList<(int Slot, ActivationMode Mode)>> HoldMarkedAsync(IReadOnlySet<int> already)
+    {
+        await writing.WaitAsync();
+        try
+        {
+            var own = await ReadOwnAsync();
+            return
+            [
+                .. own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == self).SelectMany(part => part.Sector!.Active())
+                    // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
+                    .Where(entry => entry.Mode is not ActivationMode.Working && (already.Contains(entry.Slot) || TryHold(entry.Slot))),
+            ];
+        }
+        finally
+        {
+            writing.Release();
+        }
+    }
+
     public void Release(int slot)
     {
         lock (held)

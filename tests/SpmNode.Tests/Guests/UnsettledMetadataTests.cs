@@ -19,6 +19,8 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         before = lun.Peek(header, 512);
         volumes[1] = $"{await term.CreateAsync()}";
         after = lun.Peek(header, 512);
+        // Its scrub would put the header back.
+        await term.EndAsync();
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -70,6 +72,25 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         await PassUntilAsync(host, host.Activator.RestoreLaterAsync());
         Assert.Equal(volumes[0], Assert.Single(host.Activator.Active).Volume.ToString());
         Assert.False(await host.Activator.RestoreLaterAsync());
+    }
+
+    /// R11: the host id was lost and is taken again while volumes are being served again.
+    [Fact]
+    public async Task Adopting_in_the_middle_of_serving_again_clears_nothing_that_is_served_afterwards()
+    {
+        var former = await TestHost.JoinAsync(lun, 2);
+        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        var later = host.Activator.RestoreLaterAsync();
+        Assert.False(later.IsCompleted);
+        Assert.Empty(await host.Maps.AdoptAsync(host.Membership.Generation));
+
+        lun.Poke(header, after);
+        await PassUntilAsync(host, later);
+        var served = Assert.Single(host.Activator.Active);
+        Assert.Contains((await host.Maps.ReadOwnAsync()).Active().ToList(), entry => entry.Slot == served.Slot);
     }
 
     static async Task PassUntilAsync(TestHost host, Task done)
