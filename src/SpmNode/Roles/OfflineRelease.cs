@@ -39,9 +39,8 @@ static class OfflineRelease
     static async Task HandBackAsync(ILun lun, OfflinePorts ports, bool wait, CancellationToken stop)
     {
         var domain = await PoolDomain.OpenAsync(lun);
-        var watch = new HostWatch(domain, ports.BootClock);
-        var dead = await watch.HeldAsync();
-        await new DomainUse(domain, ports.BootClock).RefuseWhenUsedAsync(What, wait, stop);
+        var use = new DomainUse(domain, ports.BootClock);
+        await use.RefuseWhenUsedAsync(What, wait, stop);
         var patience = new OfflinePatience(ports, stop);
         var membership = await OfflineJoin.JoinAsync(domain, ports, patience, stop);
         var renewing = new CancellationTokenSource();
@@ -54,7 +53,7 @@ static class OfflineRelease
             {
                 throw OfflinePool.NotAcquired(acquired, membership);
             }
-            await RefuseNewcomersAsync(domain, ports, watch, dead, membership, stop);
+            await use.RefuseNewcomersAsync(What, membership.Identity.HostId);
             var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflinePool.FenceMargin, ports.BootClock, membership.ConfirmAsync);
             try
             {
@@ -70,20 +69,6 @@ static class OfflineRelease
         {
             await OfflinePool.LeaveAsync(lun, membership, membership.SpmLease!, renewing, renewal);
         }
-    }
-
-    /// <summary>Whoever joined while we did; and no map may name a volume once the lease is held.</summary>
-    static async Task RefuseNewcomersAsync(
-        PoolDomain domain, OfflinePorts ports, HostWatch watch, IReadOnlyList<HostHolder> dead, Membership membership, CancellationToken stop)
-    {
-        foreach (var holder in await watch.HeldAsync())
-        {
-            if (holder.HostId != membership.Identity.HostId && !dead.Any(known => OvirtTenure.IsSameLife(known, holder)))
-            {
-                throw Refusal.Conflict($"{domain.Lun.Path}: {What}: {holder.Name} came meanwhile. Stop that node first.");
-            }
-        }
-        await new DomainUse(domain, ports.BootClock).RefuseActiveAsync(What);
     }
 
     /// <summary>Under the SPM lease, with nobody in the domain.</summary>

@@ -60,7 +60,7 @@ sealed class OvirtTenure
             foreach (var holder in await watch.HeldAsync())
             {
                 // Whoever came while we joined; those that were watched and are dead stand there as before.
-                if (holder.HostId != identity.HostId && !held.Any(dead => IsSameLife(dead, holder)))
+                if (holder.HostId != identity.HostId && !held.Any(dead => dead.IsSameLife(holder)))
                 {
                     throw Refusal.Conflict($"{what}: {holder.Name} came meanwhile: oVirt uses this domain (R23). Put it into maintenance there first.");
                 }
@@ -127,8 +127,4 @@ sealed class OvirtTenure
             .OrderBy(identity => names.ContainsKey(identity.HostId) ? 0 : 1)
             .FirstOrDefault(identity => domain.Lun.TryLock(domain.IdsOffset + ((long)(identity.HostId - 1) * domain.Lun.SectorSize), domain.Lun.SectorSize));
     }
-
-    /// <summary>Nothing was renewed, given back or taken between the two looks.</summary>
-    public static bool IsSameLife(HostHolder dead, HostHolder now) =>
-        now.IsBelieved && dead.HostId == now.HostId && dead.Lease!.OwnerGeneration == now.Lease!.OwnerGeneration && dead.Lease.Timestamp == now.Lease.Timestamp;
 }
