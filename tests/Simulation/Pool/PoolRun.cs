@@ -16,14 +16,14 @@ internal sealed class PoolRun
             _ => PoolWeakness.None,
         };
         // Half an hour is 1,800 T or 180 T: with production's T the same hour costs a tenth, and faults are measured in T.
-        var t = (seed / 8 % 32) switch
+        var t = (seed / 8 % 64) switch
         {
             0 => 1,
             1 => 2,
-            2 or 3 or 4 => 5,
+            2 or 3 => 5,
             _ => 10,
         };
-        var options = new PoolOptions(hosts, t, weakness == PoolWeakness.NoWatchdog ? 0 : seed / 256 % 2 == 0 ? 3 * t : 6 * t, weakness)
+        var options = new PoolOptions(hosts, t, weakness == PoolWeakness.NoWatchdog ? 0 : seed / 512 % 2 == 0 ? 3 * t : 6 * t, weakness)
         {
             HasKillTimer = seed % 3 == 0,
             HasWatchdog = weakness != PoolWeakness.NoWatchdog,
