@@ -63,6 +63,22 @@ internal sealed class PoolRun
         var written = guests.ToDictionary(guest => guest, guest => guest.Written);
         World.RunUntil(
             _ => guests.All(guest => guest.Written > written[guest] || guest.IsFull || !guest.IsServed), limit, "every guest's next write");
+        DemandNoGhosts(limit);
+    }
+
+    /// <summary>C9: people go on all the time, so there is a moment at which nothing is half-way, not a state that stays.</summary>
+    private void DemandNoGhosts(TimeSpan limit)
+    {
+        var until = World.Scheduler.Now + limit;
+        for (var ghost = GhostCheck.Find(World); ghost is not null; ghost = GhostCheck.Find(World))
+        {
+            if (World.Scheduler.Now > until)
+            {
+                World.Fail($"C9: after {limit.TotalSeconds:0} s without a fault {ghost}");
+            }
+
+            World.RunFor(TimeSpan.FromMilliseconds(100));
+        }
     }
 
     /// <summary>C8: what is open now ends under a stable SPM; new operations begin meanwhile.</summary>
