@@ -84,7 +84,7 @@ static class OfflineRelease
         {
             return $"the volume 'spm' cannot be removed: {removed}";
         }
-        draft.ChangeVgTags(draft.Tags.Where(tag => AdoptionPlan.IsOurs(tag) && !tag.StartsWith(PoolTags.EpochPrefix, StringComparison.Ordinal)), []);
+        draft.ChangeVgTags(draft.Tags.Where(tag => PoolTags.IsOurs(tag) && !PoolTags.IsEpoch(tag)), []);
         draft.LeaveToOthers();
         return null;
     }
