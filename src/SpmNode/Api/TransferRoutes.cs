@@ -139,6 +139,12 @@ static class TransferRoutes
             // The length was promised: whoever reads must not take what came for all of it.
             http.Abort();
         }
+        catch (Refusal)
+        {
+            // The reason is not as long as the disk.
+            response.Clear();
+            throw;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
