@@ -155,6 +155,16 @@ public sealed class TransferApiTests
     }
 
     [Fact]
+    public async Task Whoever_asks_another_node_for_a_disk_is_sent_to_the_SPM()
+    {
+        await using var served = await StartAsync();
+        content.CopyTo(served.Disk.Bytes, 0);
+        await using var other = await ServedNode.StartAsync(new ScriptedNode { Leader = () => $"{served.Http.BaseAddress}" });
+        using var http = new HttpClient { BaseAddress = new Uri(other.Url) };
+        Assert.Equal(content, await http.GetByteArrayAsync("v1/transfers/out/content", TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_disk_that_cannot_be_read_any_more_is_answered_with_the_reason()
     {
         await using var served = await StartAsync();
