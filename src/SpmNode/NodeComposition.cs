@@ -31,6 +31,13 @@ static class NodeComposition
 
     public static readonly IChoice Choice = new SystemChoice();
 
+    /// <summary>For verbs that run without a node; what killed ones left there is removed first.</summary>
+    static readonly Lazy<string> Scratch = new(() =>
+    {
+        QemuImager.RemoveLeftovers(Path.GetTempPath());
+        return Path.GetTempPath();
+    });
+
     static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     /// <param name="devices">Where the domain's other devices are looked for, beside where the host that added them saw them.</param>
@@ -64,16 +71,16 @@ static class NodeComposition
     /// <summary>Disks in and out of a pool through its nodes; the files are this host's.</summary>
     public static ITransferVerbs OpenRemoteTransfer(string url) => new RemoteTransfer(
         url,
-        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Path.GetTempPath(), source, BootClock, stop),
+        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Scratch.Value, source, BootClock, stop),
         async (raw, path, format, progress, stop) =>
         {
             using var source = await ImageSource.OpenAsync(raw, DiskFormat.Raw, OpenImage(raw));
-            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Path.GetTempPath(), source, path, format, progress, stop);
+            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Scratch.Value, source, path, format, progress, stop);
         });
 
     /// <summary>What a file needs as a volume of a domain with oVirt's extents.</summary>
     public static async Task<MeasureReply> MeasureAsync(ImageSource source, CancellationToken stop) => Needs.Of(
-        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Path.GetTempPath(), source, VolumeFormat.Cow, stop),
+        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Scratch.Value, source, VolumeFormat.Cow, stop),
         GrowthPolicy.Default, Volumes.Domain.DomainLimits.ExtentBytes);
 
     /// <summary>Changes named leases as the SPM, without a node.</summary>
@@ -214,7 +221,7 @@ static class NodeComposition
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
-            domain => new QemuImager(domain, new UnixVolumeServer(), Path.GetTempPath(), BootClock),
+            domain => new QemuImager(domain, new UnixVolumeServer(), Scratch.Value, BootClock),
             note => Console.Error.WriteLine($"spm: {note}"));
     }
 
