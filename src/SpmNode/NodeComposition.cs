@@ -91,6 +91,14 @@ static class NodeComposition
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
     }
 
+    /// <summary>Moves a volume between two domains, as the SPM of both.</summary>
+    public static async Task<Api.VolumeReply> MoveAsync(string path, string to, int? sectorSize, string volume, bool wait, IProgress<double> progress, CancellationToken stop)
+    {
+        using var source = OpenLun(path, readOnly: false, sectorSize);
+        using var target = OpenLun(to, readOnly: false, sectorSize);
+        return await OfflineMove.RunAsync(source, target, OfflinePorts(), volume, wait, progress, stop);
+    }
+
     /// <summary>Makes a kept text of the metadata current again, as the SPM of a domain that nobody uses.</summary>
     public static async Task<VolumeGroup> RestoreMetadataAsync(string path, int? sectorSize, VolumeGroup kept, bool wait, CancellationToken stop)
     {

@@ -20,14 +20,14 @@ static class VolumeVerbs
     public static Command Create()
     {
         var command = Verbs();
-        foreach (var transfer in TransferVerbs.Create())
+        foreach (var transfer in TransferVerbs.Create().Append(MoveVerb.Create()))
         {
             command.Add(transfer);
         }
         return command;
     }
 
-    static Command Verbs() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate, import, export, measure")
+    static Command Verbs() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate, import, export, measure, move")
     {
         CreateVolume(),
         Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>

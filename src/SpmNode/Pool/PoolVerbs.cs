@@ -60,8 +60,17 @@ sealed class PoolVerbs
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
     public Task RecoverAsync(CancellationToken stop) => recovery.RunAsync(stop);
 
-    /// <summary>What can be ended at once.</summary>
-    public Task RecoverOnceAsync() => recovery.TryAllAsync(CancellationToken.None);
+    /// <summary>What can be ended at once; one may wait for the end of another.</summary>
+    public async Task RecoverOnceAsync()
+    {
+        for (var before = int.MaxValue; term.Journal.Open.Length is > 0 and var open && open < before; before = open)
+        {
+            await recovery.TryAllAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>This pool as one end of a move.</summary>
+    public MoveEnd Moving => new(term, work, removal, creation);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 
