@@ -162,7 +162,7 @@ static class NodeComposition
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
-        var space = new SpaceMonitor(BootClock, log);
+        var space = new SpaceMonitor(domain.Devices, BootClock, log);
         var counters = new PoolCounters
         {
             OnCommit = (requests, took) =>
@@ -213,7 +213,7 @@ static class NodeComposition
     {
         var term = node.SpmRole?.Term;
         var group = term?.Worker.Current;
-        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, promisedBytes: 0);
+        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, node.Domain.Devices);
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
