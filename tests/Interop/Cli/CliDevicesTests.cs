@@ -1,3 +1,5 @@
+using OvirtSpm.Interop.Qemu;
+
 namespace OvirtSpm.Interop.Cli;
 
 /// <summary>A domain over several devices, as stock lvm2 sees it: oVirt's way, one of them with two used metadata areas, the others with ignored ones.</summary>
@@ -38,6 +40,48 @@ public sealed class CliDevicesTests
         lvm.MustRun("vgchange", "--addtag", "seen_by_lvm2", Text(group, "vg_name"));
         (await CliSpm.RunAsync("volume", "create", "--lun", first.Path, "--size", "128M", "--format", "raw")).Succeeded();
         lvm.MustRun("vgck", Text(group, "vg_name"));
+    }
+
+    [Fact]
+    public async Task A_domain_of_4096_byte_sectors_over_two_devices_keeps_disks_on_both()
+    {
+        CliLun.SkipWithoutLoop();
+        var img = QemuTool.Need("qemu-img", "qemu-utils");
+        using var files = new CliScratch();
+        using var one = CliLun.Of(12 * CliLun.Gib);
+        using var two = CliLun.Of(6 * CliLun.Gib);
+        using var small = CliLun.Of(2 * CliLun.Gib);
+        using var second = LvmTool.Attach(two.Image, 4096);
+        using var first = LvmTool.Attach(one.Image, 4096, second);
+        (await CliSpm.RunAsync("domain", "create", "--lun", first.Device, "--device", second.Device, "--io-timeout", "1", "--watchdog-timeout", "0")).Succeeded();
+        // Sectors of another size would be another domain's.
+        (await CliSpm.RunAsync("domain", "add-device", "--lun", first.Device, small.Path)).Refused("sectors of 512");
+        var disk = files.PathOf("disk");
+        var bytes = new byte[(24 << 20) + 512];
+        new Random(5).NextBytes(bytes);
+        await File.WriteAllBytesAsync(disk, bytes, TestContext.Current.CancellationToken);
+        foreach (var format in new[] { "cow", "raw" })
+        {
+            (await CliSpm.RunAsync("volume", "import", disk, "--format", "raw", "--as", format, "--size", "2G", "--alias", format, "--lun", first.Device)).Succeeded();
+        }
+        // More than either device has left in one piece.
+        (await CliSpm.RunAsync("volume", "create", "--lun", first.Device, "--size", "9G", "--format", "raw", "--no-zero", "--alias", "wide")).Succeeded();
+        (await CliSpm.RunAsync("volume", "extend", "cow", "512M", "--lun", first.Device)).Succeeded();
+        (await CliSpm.RunAsync("volume", "create", "--parent", "cow", "--alias", "top", "--lun", first.Device)).Succeeded();
+        (await CliSpm.RunAsync("volume", "merge", "top", "--lun", first.Device)).Succeeded();
+        foreach (var format in new[] { "cow", "raw" })
+        {
+            var back = files.PathOf("back-" + format);
+            (await CliSpm.RunAsync("volume", "export", format, back, "--format", "qcow2", "--lun", first.Device)).Succeeded();
+            Assert.Contains("identical", await QemuTool.RunAsync(img, "compare", "-f", "raw", "-F", "qcow2", disk, back), StringComparison.Ordinal);
+        }
+        var used = first.Report("lvs", "seg", "--segments", "-o", "lv_name,seg_pe_ranges").Select(segment => Text(segment, "seg_pe_ranges").Split(':')[0]).ToHashSet();
+        Assert.Equal([first.Device, second.Device], used.Order(StringComparer.Ordinal).Where(device => device.StartsWith("/dev/loop", StringComparison.Ordinal)).ToHashSet().OrderBy(device => device != first.Device));
+        (await CliSpm.RunAsync("volume", "delete", "wide", "--discard", "--lun", first.Device)).Succeeded();
+        (await CliSpm.RunAsync("volume", "delete", "raw", "--wipe", "--lun", first.Device)).Succeeded();
+        (await CliSpm.RunAsync("domain", "check", "--lun", first.Device)).Succeeded();
+        first.MustRun("vgck", Text(Assert.Single(first.Report("vgs", "vg", "-o", "vg_name")), "vg_name"));
+        Assert.All(new[] { first, second }, pv => first.MustRun("pvck", pv.Device));
     }
 
     [Fact]
