@@ -21,10 +21,11 @@ sealed class VolumeRemoval(
     /// <param name="id">R24: who asks; null when the caller counts none.</param>
     /// <param name="wipe">Overwrite it with zeros first, so that nobody who gets the extents can read what was there.</param>
     /// <param name="discard">Tell the storage that the contents are not needed any more.</param>
-    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false, bool discard = false)
+    /// <param name="told">How much of it is emptied, 0 to 1.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false, bool discard = false, IProgress<double>? told = null)
     {
         var volume = term.Volumes.Find(reference);
-        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe, discard));
+        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe, discard, told));
     }
 
     /// <summary>R10: of two at once, one could take the other's mark back after the other looked at the maps.</summary>
@@ -50,7 +51,7 @@ sealed class VolumeRemoval(
         }
     }
 
-    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe, bool discard)
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe, bool discard, IProgress<double>? told)
     {
         Check(term.Volumes.View(), volume);
         if (volume.Tags.Initializing)
@@ -79,7 +80,7 @@ sealed class VolumeRemoval(
                 throw;
             }
             var zero = wipe || volume.Tags.Removal == RemovalMark.ZeroThenRemove;
-            var kept = zero || discard ? await EmptyAsync(volume.Uuid, operation, zero, discard) : [];
+            var kept = zero || discard ? await EmptyAsync(volume.Uuid, operation, zero, discard, told) : [];
             var deleted = await RemoveAsync(volume, id, request);
             return kept.Count == 0 ? deleted : deleted with { NotDiscarded = kept };
         }
@@ -179,7 +180,7 @@ sealed class VolumeRemoval(
     /// <summary>R13: our entry in the map while zeros or discards are on their way, so that a successor does not give the extents away.</summary>
     /// <remarks>Discards alone carry the mark for wiping, too: whoever finds the volume half emptied must not give it back, and zeros are sure.</remarks>
     /// <returns>Devices that take no discards.</returns>
-    async Task<IReadOnlyList<string>> EmptyAsync(Guid uuid, JournalRecord.Begun operation, bool zero, bool discard)
+    async Task<IReadOnlyList<string>> EmptyAsync(Guid uuid, JournalRecord.Begun operation, bool zero, bool discard, IProgress<double>? told = null)
     {
         var volume = term.Volumes.Find(uuid)!;
         term.Domain.Devices.Require(term.Volumes.Group, volume.Name);
@@ -192,11 +193,21 @@ sealed class VolumeRemoval(
             ?? throw Refusal.Conflict($"volume {volume.Name} is in use on this node; ask again in a moment.");
         var group = term.Volumes.Group;
         var segments = VolumeExtension.Segments(group, group.Find(volume.Name)!);
+        var (emptied, all) = (0L, volume.AllocatedBytes * ((zero ? 1 : 0) + (discard ? 1 : 0)));
+        Action<long> Told(string what)
+        {
+            var say = progress?.Invoke($"{what} volume {volume.Name}", volume.AllocatedBytes);
+            return bytes =>
+            {
+                say?.Invoke(bytes);
+                told?.Report((double)(emptied += bytes) / all);
+            };
+        }
         if (zero)
         {
-            await imager.ZeroAsync(segments, term.Fence.MayWrite, progress?.Invoke($"wiping volume {volume.Name}", volume.AllocatedBytes));
+            await imager.ZeroAsync(segments, term.Fence.MayWrite, Told("wiping"));
         }
-        return discard ? await imager.DiscardAsync(segments, term.Fence.MayWrite, progress?.Invoke($"discarding volume {volume.Name}", volume.AllocatedBytes)) : [];
+        return discard ? await imager.DiscardAsync(segments, term.Fence.MayWrite, Told("discarding")) : [];
     }
 
     /// <summary>A mark that is not followed by a removal.</summary>

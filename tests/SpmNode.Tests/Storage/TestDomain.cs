@@ -194,6 +194,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     {
         await (Discarding?.Invoke() ?? Task.CompletedTask);
         Discarded.AddRange(segments);
+        done?.Invoke(segments.Sum(segment => segment.LengthBytes));
         return ["memory"];
     }
 
@@ -204,6 +205,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
         {
             // The first block of each stands for all of it.
             await lun.Data.ZeroAsync(segment.PvOffsetBytes, Mark.Length, mayPunch: false);
+            done?.Invoke(segment.LengthBytes);
         }
         Zeroed.AddRange(segments);
     }
