@@ -42,6 +42,62 @@ public sealed class CliDevicesTests
         lvm.MustRun("vgck", Text(group, "vg_name"));
     }
 
+    /// A device made of a domain's own extents would put volumes over each other; the label is not there to tell.
+    [Fact]
+    public async Task What_lies_on_a_device_of_the_domain_is_not_added_to_it()
+    {
+        CliLun.SkipWithoutLoop();
+        using var lun = await CliLun.WithDomainAsync();
+        using var other = CliLun.Of(2 * CliLun.Gib);
+        using var first = LvmTool.Attach(lun.Image);
+        var part = (await CliTool.RunAsync("losetup", "--show", "-f", "-o", $"{8 * CliLun.Gib}", "--sizelimit", $"{2 * CliLun.Gib}", lun.Image)).Trim();
+        try
+        {
+            var before = lun.Fingerprint();
+            // Of the file, and of the loop device over it.
+            (await CliSpm.RunAsync("domain", "add-device", "--lun", lun.Image, part)).Refused("lies on", "nothing was written");
+            (await CliSpm.RunAsync("domain", "add-device", "--lun", first.Device, part)).Refused("same file", "nothing was written");
+            Assert.Equal(before, lun.Fingerprint());
+        }
+        finally
+        {
+            await CliTool.RunAsync("losetup", "-d", part);
+        }
+        (await CliSpm.RunAsync("domain", "add-device", "--lun", lun.Image, other.Path)).Succeeded();
+        Assert.Equal(0, (await CliSpm.RunAsync("domain", "check", "--lun", lun.Image)).ExitCode);
+    }
+
+    /// Hosts have volume groups and disks of their own; nobody may be surprised by a program that looks into them.
+    [Fact]
+    public async Task No_other_device_than_the_domains_own_is_opened()
+    {
+        CliLun.SkipWithoutLoop();
+        Assert.SkipUnless(CliTool.Exists("strace"), "strace: which files are opened; install strace");
+        using var files = new CliScratch();
+        using var lun = await CliLun.WithDomainAsync();
+        using var first = LvmTool.Attach(lun.Image);
+        // Somebody else's, with a label that a search would find.
+        using var stranger = CliLun.LoopOf(2 * CliLun.Gib);
+        stranger.Lvm.MustRun("pvcreate", "-y", stranger.Path);
+        var log = files.PathOf("trace");
+        foreach (var verb in new string[][]
+        {
+            ["volume", "create", "--size", "1G", "--alias", "disk"], ["volume", "extend", "disk", "512M"], ["volume", "list"], ["domain", "check"], ["metadata", "check"],
+            ["domain", "gc", "--yes"], ["volume", "delete", "disk", "--wipe"],
+        })
+        {
+            await CliTool.RunAsync("strace", ["-f", "-qq", "-e", "trace=open,openat,openat2", "-o", log, CliSpm.Program, .. verb, "--lun", first.Device]);
+            var opened = (await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken))
+                .Select(line => line.Split('"')).Where(parts => parts.Length > 2 && parts[2].Contains("= ", StringComparison.Ordinal) && !parts[2].Contains("= -1", StringComparison.Ordinal))
+                .Select(parts => parts[1]).ToHashSet();
+            Assert.Contains(first.Device, opened);
+            Assert.All(opened.Where(path => path.StartsWith("/dev/", StringComparison.Ordinal)), path => Assert.True(
+                path == first.Device || path is "/dev/null" or "/dev/urandom" or "/dev/random" or "/dev/tty" || path.StartsWith("/dev/shm/", StringComparison.Ordinal) || path.StartsWith("/dev/pts", StringComparison.Ordinal),
+                $"{string.Join(' ', verb)} opens {path}"));
+            Assert.DoesNotContain(stranger.Image, opened);
+        }
+    }
+
     [Fact]
     public async Task A_domain_of_4096_byte_sectors_over_two_devices_keeps_disks_on_both()
     {
