@@ -114,6 +114,10 @@ static class NodeComposition
     public static async Task ReleaseDomainAsync(string path, int? sectorSize, bool wait, CancellationToken stop) =>
         await OfflineRelease.RunAsync(() => OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait, stop);
 
+    /// <summary>Takes the space in by which a domain's devices became larger.</summary>
+    public static async Task<IReadOnlyList<Api.ResizeDeviceReply>> ResizeDevicesAsync(string path, int? sectorSize, IReadOnlyList<string>? devices, CancellationToken stop) =>
+        await OfflineResize.RunAsync(() => OpenLun(path, readOnly: false, sectorSize, devices: devices), OfflinePorts(), stop);
+
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
     {

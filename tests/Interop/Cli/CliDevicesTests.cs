@@ -42,6 +42,57 @@ public sealed class CliDevicesTests
         lvm.MustRun("vgck", Text(group, "vg_name"));
     }
 
+    [Fact]
+    public async Task LUNs_that_were_made_larger_are_taken_in_and_stock_lvm2_agrees()
+    {
+        CliLun.SkipWithoutLoop();
+        using var one = await CliLun.WithDomainAsync();
+        using var two = CliLun.Of(2 * CliLun.Gib);
+        (await CliSpm.RunAsync("domain", "add-device", "--lun", one.Path, two.Path)).Succeeded();
+        // To the last extent: what is given afterwards lies where the metadata areas were.
+        var free = (await CliSpm.RunAsync("domain", "info", "--lun", one.Path, "--json")).Succeeded().Json.GetProperty("freeBytes").GetInt64();
+        (await CliSpm.RunAsync("volume", "create", "--lun", one.Path, "--size", $"{free}", "--format", "raw", "--no-zero", "--alias", "full")).Succeeded();
+        Assert.Contains("no room for more", (await CliSpm.RunAsync("domain", "resize-device", "--lun", one.Path)).Succeeded().Output, StringComparison.Ordinal);
+        foreach (var (lun, gib) in new[] { (one, 14), (two, 3) })
+        {
+            using var file = File.OpenHandle(lun.Image, FileMode.Open, FileAccess.ReadWrite);
+            RandomAccess.SetLength(file, gib * CliLun.Gib);
+        }
+        Assert.Contains("2 GiB more", (await CliSpm.RunAsync("domain", "info", "--lun", one.Path)).Succeeded().Output, StringComparison.Ordinal);
+
+        var resized = (await CliSpm.RunAsync("domain", "resize-device", "--lun", one.Path, "--json")).Succeeded().Json.EnumerateArray()
+            .Select(device => device.GetProperty("bytes").GetInt64() - device.GetProperty("beforeBytes").GetInt64()).ToList();
+        Assert.Equal([2 * CliLun.Gib, CliLun.Gib], resized);
+        (await CliSpm.RunAsync("volume", "create", "--lun", one.Path, "--size", "3G", "--format", "raw", "--alias", "new")).Succeeded();
+        (await CliSpm.RunAsync("domain", "check", "--lun", one.Path)).Succeeded();
+
+        using (var second = LvmTool.Attach(two.Image))
+        using (var first = LvmTool.Attach(one.Image, 512, second))
+        {
+            var pvs = first.Report("pvs", "pv", "-o", "pv_name,dev_size,pv_pe_count,pv_free,pv_mda_count,pv_mda_used_count").ToDictionary(pv => Text(pv, "pv_name"));
+            Assert.Equal(($"{14 * CliLun.Gib}", "2", "2"), (Text(pvs[first.Device], "dev_size"), Text(pvs[first.Device], "pv_mda_count"), Text(pvs[first.Device], "pv_mda_used_count")));
+            Assert.Equal(($"{3 * CliLun.Gib}", "2", "0"), (Text(pvs[second.Device], "dev_size"), Text(pvs[second.Device], "pv_mda_count"), Text(pvs[second.Device], "pv_mda_used_count")));
+            var group = Text(Assert.Single(first.Report("vgs", "vg", "-o", "vg_name")), "vg_name");
+            first.MustRun("vgck", group);
+            Assert.All(new[] { first, second }, pv => first.MustRun("pvck", pv.Device));
+            // Its own pvresize has nothing to add: it would have come to the same.
+            first.MustRun("pvresize", first.Device);
+            Assert.Equal(Text(pvs[first.Device], "pv_pe_count"), Text(first.Report("pvs", "pv", "-o", "pv_pe_count", first.Device).Single(), "pv_pe_count"));
+            first.MustRun("vgchange", "--addtag", "seen_by_lvm2", group);
+            (await CliSpm.RunAsync("volume", "delete", "new", "--lun", first.Device)).Succeeded();
+            (await CliSpm.RunAsync("domain", "check", "--lun", first.Device)).Succeeded();
+        }
+
+        // Cut again, below extents that are in use: nothing is given away, nothing is written.
+        using (var file = File.OpenHandle(one.Image, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.SetLength(file, 13 * CliLun.Gib);
+        }
+        var before = one.Fingerprint();
+        (await CliSpm.RunAsync("domain", "resize-device", "--lun", one.Path, "--device", two.Path)).Refused("extents are missing");
+        Assert.Equal(before, one.Fingerprint());
+    }
+
     /// A device made of a domain's own extents would put volumes over each other; the label is not there to tell.
     [Fact]
     public async Task What_lies_on_a_device_of_the_domain_is_not_added_to_it()
