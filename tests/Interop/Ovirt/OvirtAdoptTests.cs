@@ -173,17 +173,30 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
     [Fact]
     public async Task A_host_of_oVirt_that_joins_beside_the_adopting_one_stops_it()
     {
+        // It has to join within the 2 T that our own host id must have stayed; a machine that is busy may let it come too late.
+        for (var attempt = 1; !await JoinsBesideAsync(); attempt++)
+        {
+            Assert.True(attempt < 5, "in none of five attempts the adopting verb saw the host that joined beside it");
+        }
+    }
+
+    /// <returns>False when the domain was adopted before that host was there.</returns>
+    async Task<bool> JoinsBesideAsync()
+    {
         using var domain = await templates.CopyAsync();
         var before = domain.Backup();
         using var adopting = CliSpm.Start([.. Adopt, "--lun", domain.Path, "--yes"]);
         var (output, error) = (adopting.StandardOutput.ReadToEndAsync(), adopting.StandardError.ReadToEndAsync());
-        // Its host id is written, and counts when it has stayed for 2 T.
         while (!adopting.HasExited && (LeaderRecord.TryParse(LeaderKind.HostId, HostId(domain, 240), out var lease) != RecordError.None || lease!.Timestamp == 0))
         {
             await Task.Delay(1, TestContext.Current.CancellationToken);
         }
         await domain.SanlockAsync("acquire_id", "-s", domain.Lockspace(3), "-e", "vdsm-host-3", "-o", "1");
         await adopting.WaitForExitAsync(TestContext.Current.CancellationToken);
+        if (adopting.ExitCode == 0)
+        {
+            return false;
+        }
         Assert.True(adopting.ExitCode == 1, await output + await error);
         Assert.Contains("host id 3 ('vdsm-host-3') came meanwhile", await error, StringComparison.Ordinal);
         Assert.Equal(before, domain.Backup());
@@ -192,6 +205,7 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
         Assert.Equal((0, "0"), (code, SanlockTool.Field(text, "timestamp")));
         (code, text) = await SanlockTool.DirectAsync("read_leader", "-s", domain.Lockspace(240));
         Assert.Equal((0, "0"), (code, SanlockTool.Field(text, "timestamp")));
+        return true;
     }
 
     static byte[] HostId(OvirtDomain domain, int host) => domain.Lun.Read(domain.OffsetOf("ids") + (host - 1) * 512, 512);
