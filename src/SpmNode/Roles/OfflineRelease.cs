@@ -65,7 +65,7 @@ static class OfflineRelease
                 ?? (journal.LostAbove(found.Epoch ?? 0, found.Seqno).Count > 0 ? "the journal knows commits that the metadata have lost" : null)
                 ?? (journal.State().Open is { Count: > 0 } left ? $"{left.Count} operations are not ended ('spm journal show' names them); start a node and let it end them" : null)
                 ?? (journal.HighestEpoch >= fence.Epoch ? $"the journal has seen epoch {journal.HighestEpoch}" : null);
-            return new TakeOverBasis(Journal: null, objection, Remove);
+            return new TakeOverBasis(Journal: null, objection, draft => Remove(draft, DomainGuard.SystemIdOf(domain)));
         });
         return outcome switch
         {
@@ -78,13 +78,17 @@ static class OfflineRelease
         };
     }
 
-    static string? Remove(VolumeGroupDraft draft)
+    static string? Remove(VolumeGroupDraft draft, string guard)
     {
         if (draft.Remove(SpecialVolumes.Spm.Name) is var removed and not EditOutcome.Done)
         {
             return $"the volume 'spm' cannot be removed: {removed}";
         }
         draft.ChangeVgTags(draft.Tags.Where(tag => PoolTags.IsOurs(tag) && !PoolTags.IsEpoch(tag)), []);
+        if (draft.SystemId == guard && draft.SetSystemId("") is EditOutcome.Refused refused)
+        {
+            return refused.Reason; // oVirt's lvm2 would not see the domain
+        }
         draft.LeaveToOthers();
         return null;
     }
