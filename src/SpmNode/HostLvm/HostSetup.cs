@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using OvirtSpm.LvmMetadata.Text;
 
 namespace OvirtSpm.Node.HostLvm;
@@ -8,23 +9,21 @@ namespace OvirtSpm.Node.HostLvm;
 /// One setting does it: a device that <c>global_filter</c> rejects is not scanned, not activated when it appears, and no command touches it.
 /// lvm2 joins the sections of its files, and lvmlocal.conf wins (2.03.16).
 /// </remarks>
-static class HostSetup
+static partial class HostSetup
 {
     const string Filter = "devices/global_filter";
+
+    const string Initramfs = "the host's own groups are found as before. An initramfs has its own copy of these files, which matters only where a group is activated there (dracut -f, update-initramfs -u).";
 
     /// <exception cref="Refusal">It cannot be told without guessing.</exception>
     public static HostPlan Plan(HostFiles files, IReadOnlyList<HostLun> luns)
     {
         var block = LocalBlock.Find(files.Local);
         var (conf, local) = (Read("lvm.conf", files.Conf ?? []), Read("lvmlocal.conf", Encoding.Latin1.GetBytes(block.Rest)));
-        var only = local.Find("devices/use_devicesfile") ?? conf.Find("devices/use_devicesfile");
-        if (files.DevicesFile is { } devices && !(only is ["0"]))
+        if (files.DevicesFile is { } devices && UsesDevicesFile(conf, local, files.Conf ?? []))
         {
             RefuseListed(Encoding.Latin1.GetString(devices), luns);
-            if (only is ["1"])
-            {
-                return new HostPlan.Nothing("lvm2 opens only what its devices file names (devices/use_devicesfile = 1), and none of the LUNs is there");
-            }
+            return new HostPlan.Nothing("lvm2 opens only what its devices file names (devices/use_devicesfile = 1), and none of the LUNs is there");
         }
         if (local.Find(Filter) is { } own)
         {
@@ -48,7 +47,7 @@ static class HostSetup
         var next = block.With(ours, others);
         return next.Text == block.Text
             ? new HostPlan.Nothing("lvmlocal.conf says so already")
-            : new HostPlan.Change(Encoding.Latin1.GetBytes(next.Text), block.Lines, next.Lines, [.. Notes(files, only)]);
+            : new HostPlan.Change(Encoding.Latin1.GetBytes(next.Text), block.Lines, next.Lines, [Initramfs]);
     }
 
     public static HostPlan Undo(HostFiles files)
@@ -78,12 +77,17 @@ static class HostSetup
         }
     }
 
-    static IEnumerable<string> Notes(HostFiles files, IReadOnlyList<string>? only)
+    /// <remarks>With it lvm2 ignores every filter, and complains of one. What it does when nobody says is built in; its own lvm.conf shows that in a comment.</remarks>
+    static bool UsesDevicesFile(LvmSettings conf, LvmSettings local, byte[] text)
     {
-        if (files.DevicesFile is not null && only is null)
-        {
-            yield return "this host has a devices file that does not name the LUNs; where lvm2 goes by it (the default of RHEL 9), it does not open them in any case.";
-        }
-        yield return "the host's own groups are found as before; an initramfs has a copy of lvm.conf of its own, which matters only where volumes are activated there (dracut -f, update-initramfs -u).";
+        const string Name = "devices/use_devicesfile";
+        var said = (local.Find(Name) ?? conf.Find(Name))?.FirstOrDefault()
+            ?? (BuiltIn().Match(Encoding.Latin1.GetString(text)) is { Success: true } shown ? shown.Groups[1].Value : null);
+        return said is null
+            ? throw Refusal.Conflict($"this host has a devices file, and lvm.conf does not say whether lvm2 goes by it. Write {Name} = 1 or 0 into lvm.conf ('lvmconfig --typeconfig full {Name}' shows what it is now), then ask again.")
+            : said != "0";
     }
+
+    [GeneratedRegex(@"^[ \t]*#[ \t]*use_devicesfile[ \t]*=[ \t]*([01])[ \t]*\r?$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex BuiltIn();
 }

@@ -33,7 +33,7 @@ sealed class LvmFolder(string root)
     {
         if (keep && File.Exists(Local) && !File.Exists(Backup))
         {
-            Put(File.ReadAllBytes(Local), Backup);
+            Put(File.ReadAllBytes(Local), Backup, File.GetUnixFileMode(Local));
         }
         if (text is null)
         {
@@ -41,7 +41,7 @@ sealed class LvmFolder(string root)
         }
         else
         {
-            Put(text, Local);
+            Put(text, Local, File.Exists(Local) ? File.GetUnixFileMode(Local) : Readable);
         }
         // Taken back exactly, the copy says nothing new.
         if (!keep && File.Exists(Backup) && text is not null && File.ReadAllBytes(Backup).AsSpan().SequenceEqual(text))
@@ -68,13 +68,15 @@ sealed class LvmFolder(string root)
 
     static byte[]? Bytes(string path) => File.Exists(path) ? File.ReadAllBytes(path) : null;
 
-    static void Put(byte[] text, string target)
+    const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    static void Put(byte[] text, string target, UnixFileMode mode)
     {
         var written = $"{target}.{Guid.NewGuid():n}.part";
         try
         {
             File.WriteAllBytes(written, text);
-            File.SetUnixFileMode(written, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            File.SetUnixFileMode(written, mode);
             FileReplacement.Publish(written, target, replace: true);
         }
         finally

@@ -48,9 +48,9 @@ static class DomainGuard
         {
             return $"it is attached to data center {pool} of oVirt";
         }
-        // One commit of ours makes all special volumes; where `spm` came later it was put into what another program had made.
+        // One commit of ours makes all special volumes; where `spm` came later, or is not there, another program made the domain.
         return group.Find(SpecialVolumes.Spm.Name)?.CreationTime is { } ours && group.Find(SpecialVolumes.Metadata.Name)?.CreationTime is { } theirs
             && (ours - theirs).Duration() <= OneMoment
-            ? null : "oVirt made it, and it was adopted";
+            ? null : "oVirt made it";
     }
 }

@@ -109,7 +109,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
 
-    public async Task<GuardReply> GuardAsync(GuardRequest request) => request.On is null && await PoolDomain.OpenAsync(lun) is var domain
+    public async Task<GuardReply> GuardAsync(GuardRequest request) => request.On is null && await StorageDomain.OpenAnyAsync(lun) is var domain
         ? DomainGuard.Describe(domain, domain.Group) : throw NoLease();
 
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();

@@ -80,11 +80,13 @@ public sealed class HostSetupTests
         Refused(Files(), "/dev/disk/by-id", Lun with { Stable = [] });
         Refused(Files(local: "devices/global_filter = [ \"r|/dev/sr0|\" ]"), Rejected);
         Refused(Files(conf: "devices {"), "lvm.conf cannot be read");
-        Refused(Files(devices: "IDTYPE=sys_wwid IDNAME=naa.6001405a DEVNAME=/dev/sdq PVID=PvUuidPvUuidPvUuidPvUuidPvUuid12\n"), "lvmdevices --deldev");
-        Refused(Files(devices: "IDTYPE=devname IDNAME=/dev/sdb DEVNAME=. PVID=.\n"), "lvmdevices --deldev");
+        Refused(Files(devices: "IDTYPE=sys_wwid IDNAME=naa.5000 DEVNAME=/dev/sda PVID=other\n"), "devices/use_devicesfile = 1 or 0");
+        Refused(Files(conf: "devices {\n\t# use_devicesfile = 1\n}", devices: "IDTYPE=sys_wwid IDNAME=naa.6001405a DEVNAME=/dev/sdq PVID=PvUuidPvUuidPvUuidPvUuidPvUuid12\n"), "lvmdevices --deldev");
+        Refused(Files(conf: "devices { use_devicesfile = 1 }", devices: "IDTYPE=devname IDNAME=/dev/sdb DEVNAME=. PVID=.\n"), "lvmdevices --deldev");
         var set = Encoding.Latin1.GetString(Assert.IsType<HostPlan.Change>(HostSetup.Plan(Files(), [Lun])).Local!);
         Refused(Files(local: set.Replace("# spm host setup: end\n", "", StringComparison.Ordinal)), "changed by hand");
-        // Turned off in so many words, the devices file means nothing.
+        // Off by default, as Debian builds it, or turned off in so many words, the devices file means nothing.
+        Assert.IsType<HostPlan.Change>(HostSetup.Plan(Files(conf: "devices {\n\t# use_devicesfile = 0\n}", devices: "DEVNAME=/dev/sdb\n"), [Lun]));
         Assert.IsType<HostPlan.Change>(HostSetup.Plan(Files(conf: "devices { use_devicesfile = 0 }", devices: "DEVNAME=/dev/sdb\n"), [Lun]));
     }
 

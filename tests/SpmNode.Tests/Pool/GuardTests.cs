@@ -91,7 +91,7 @@ public sealed class GuardTests
         await OfflineRelease.CommitAsync(adopted, await PoolDomain.OpenAsync(adopted), Ports(TimeProvider.System), Fence(10));
         var later = new Later(TimeSpan.FromHours(1));
         await OfflineAdoption.AsSpmAsync(adopted.OpenAgain(), Ports(later), new AdoptionOptions(1, 0), Fence(11));
-        await RefusedAsync(await TestDomain.LeadAsync(adopted.OpenAgain(), epoch: 12), "it was adopted");
+        await RefusedAsync(await TestDomain.LeadAsync(adopted.OpenAgain(), epoch: 12), "oVirt made it");
 
         var shared = await TestDomain.LeadAsync(await TestDomain.LunAsync());
         var stranger = new HostHolder(7, OvirtSpm.Leases.OnDisk.RecordError.WrongChecksum, null);
