@@ -275,7 +275,8 @@ public sealed partial class VolumeGroupDraft
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
         var owned = SkeletonEdit.Own(From.Interior.Skeleton, GroupOwner.Of(From), owner);
-        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(owned, pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
+        var grown = SkeletonEdit.Add(SkeletonEdit.Grow(owned, From.PhysicalVolumes, pvs), pvs[From.PhysicalVolumes.Length..]);
+        var skeleton = SkeletonEdit.Stamp(grown, seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,
