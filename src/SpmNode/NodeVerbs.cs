@@ -105,6 +105,9 @@ sealed class NodeVerbs : INodeVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Leading().SetSpaceAsync(request);
 
+    public async Task<GuardReply> GuardAsync(GuardRequest request) =>
+        request.On is null ? DomainGuard.Describe(Domain, (await LunReader.ViewAsync(Domain)).Group) : await Leading().GuardAsync(request);
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Leading().AddDeviceAsync(request);
 
     public Task<GarbageReply> GarbageAsync(bool collect) => collect ? Leading().GarbageAsync(collect: true) : LunReader.FindGarbageAsync(Domain);

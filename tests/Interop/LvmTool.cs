@@ -20,6 +20,9 @@ public sealed class LvmTool : IDisposable
     /// <summary>Other devices of the same group, which it sees, too.</summary>
     public IReadOnlyList<LvmTool> Beside { get; init; } = [];
 
+    /// <summary>More of the host's lvm.conf, for all commands from now on.</summary>
+    public string Settings { get; set; } = "";
+
     /// <summary>What this machine lacks, for a skip message; null when nothing.</summary>
     public static string? Missing()
     {
@@ -57,7 +60,7 @@ public sealed class LvmTool : IDisposable
     /// <summary>Any lvm command; <c>-an -Zn -Wn</c> is for the caller to give, there is no device-mapper here.</summary>
     public LvmResult Run(string command, params string[] arguments)
     {
-        var config = $"devices{{use_devicesfile=0 scan=\"/dev\" filter=[{string.Concat(Beside.Prepend(this).Select(seen => $"\"a|^{seen.Device}$|\","))}\"r|.*|\"] hints=\"none\"}} backup{{backup=0 archive=0}}";
+        var config = $"devices{{use_devicesfile=0 scan=\"/dev\" filter=[{string.Concat(Beside.Prepend(this).Select(seen => $"\"a|^{seen.Device}$|\","))}\"r|.*|\"] hints=\"none\"}} backup{{backup=0 archive=0}} {Settings}";
         return Execute(Find("lvm")!, [command, "--driverloaded", "n", "--config", config, .. arguments]);
     }
 

@@ -29,6 +29,33 @@ internal static class LogicalVolumeEdit
         return Make(volume, volume.Segments, tags, Splice.Apply(volume.Text.Block, splice), volume.SizeBytes);
     }
 
+    /// <summary>Says WRITE in the words of a group with a system id, or of one without; a volume that nobody may write stays so.</summary>
+    public static LogicalVolume WithWriteLocked(LogicalVolume volume, bool locked)
+    {
+        var (status, flags) = WriteLock.Of(volume.Status, volume.Flags, locked);
+        if (status == volume.Status && flags == volume.Flags)
+        {
+            return volume;
+        }
+        using var tree = Parse(volume, out var section);
+        var (statusAt, flagsAt) = (tree.Find(section, "status"u8), tree.Find(section, "flags"u8));
+        var splices = new List<Splice> { new(tree[statusAt].Body, tree[statusAt].End, new ConfigWriter().QuotedList(status).ToArray()) };
+        splices.Add(flagsAt == 0
+            ? new Splice(tree[statusAt].End, tree[statusAt].End, new ConfigWriter().Raw("\nflags = "u8).QuotedList(flags).ToArray())
+            : new Splice(tree[flagsAt].Body, tree[flagsAt].End, new ConfigWriter().QuotedList(flags).ToArray()));
+        splices.Sort(static (a, b) => a.Start.CompareTo(b.Start));
+        return new LogicalVolume(volume.Name, volume.Uuid, volume.Segments, volume.Text with { Block = Splice.Apply(volume.Text.Block, splices) })
+        {
+            SizeBytes = volume.SizeBytes,
+            Tags = volume.Tags,
+            Status = status,
+            Flags = flags,
+            CreationTime = volume.CreationTime,
+            CreationHost = volume.CreationHost,
+            EditRefusal = volume.EditRefusal,
+        };
+    }
+
     /// <summary>Adds the runs behind the last extent; a run that lies right behind the last segment lengthens it, as lvm2 does.</summary>
     public static LogicalVolume Grown(LogicalVolume volume, List<ExtentRun> runs, ImmutableArray<PhysicalVolume> pvs, long extentBytes)
     {

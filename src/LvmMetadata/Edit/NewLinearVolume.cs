@@ -9,8 +9,9 @@ internal static class NewLinearVolume
     private static readonly ImmutableArray<string> Writable = ["READ", "WRITE", "VISIBLE"];
     private static readonly ImmutableArray<string> WritableLocked = ["READ", "VISIBLE"];
 
+    /// <param name="locked">In a group with a system id lvm2 hides WRITE from old tools, in every volume too.</param>
     public static LogicalVolume Make(
-        VolumeGroup group, ImmutableArray<PhysicalVolume> pvs, string name, LvmUuid id, List<ExtentRun> runs, ImmutableArray<string> tags, DateTimeOffset createdAt, string host, int ordinal)
+        long extentBytes, bool locked, ImmutableArray<PhysicalVolume> pvs, string name, LvmUuid id, List<ExtentRun> runs, ImmutableArray<string> tags, DateTimeOffset createdAt, string host, int ordinal)
     {
         var segments = ImmutableArray.CreateBuilder<LvSegment>(runs.Count);
         long start = 0;
@@ -19,11 +20,9 @@ internal static class NewLinearVolume
             segments.Add(LogicalVolumeEdit.NewSegment(start, run, pvs));
             start += run.Length;
         }
-        // In a group with a system id lvm2 hides WRITE from old tools, in every volume too.
-        var locked = group.Flags.Contains("WRITE_LOCKED");
         var volume = new LogicalVolume(name, id, segments.MoveToImmutable(), default)
         {
-            SizeBytes = start * group.ExtentSizeBytes,
+            SizeBytes = start * extentBytes,
             Status = locked ? WritableLocked : Writable,
             Flags = locked ? ["WRITE_LOCKED"] : [],
             Tags = tags,

@@ -37,6 +37,27 @@ internal static class SkeletonEdit
         return skeleton with { Items = items.ToImmutable(), Trailer = trailer };
     }
 
+    /// <summary>Who may work on the group, where lvm2 puts it: behind the tags, and only when somebody is named.</summary>
+    public static VolumeGroupSkeleton Own(VolumeGroupSkeleton skeleton, GroupOwner was, GroupOwner owner)
+    {
+        if (owner == was)
+        {
+            return skeleton;
+        }
+        var items = skeleton.Items.ToBuilder();
+        Set(items, "status", "seqno", new ConfigWriter().Raw("status = "u8).QuotedList(owner.Status));
+        Set(items, "flags", "status", new ConfigWriter().Raw("flags = "u8).QuotedList(owner.Flags));
+        if (owner.SystemId.Length > 0)
+        {
+            Set(items, "system_id", IndexOf(items, "tags") >= 0 ? "tags" : "flags", new ConfigWriter().Raw("system_id = "u8).Quoted(owner.SystemId));
+        }
+        else if (IndexOf(items, "system_id") is var index and >= 0)
+        {
+            items.RemoveAt(index);
+        }
+        return skeleton with { Items = items.ToImmutable() };
+    }
+
     /// <summary>More physical volumes, behind those that are there.</summary>
     public static VolumeGroupSkeleton Add(VolumeGroupSkeleton skeleton, ImmutableArray<PhysicalVolume> added)
     {

@@ -31,13 +31,14 @@ public sealed partial class VolumeGroupDraft
         blockBytes = from.Interior.BlockBytes;
         ids = from.Interior.Ids;
         tags = from.Tags;
+        owner = GroupOwner.Of(from);
         nextOrdinal = firstNewOrdinal = from.LogicalVolumes.IsEmpty ? 0 : from.LogicalVolumes[^1].Text.Ordinal + 1;
     }
 
     /// <summary>The group this batch changes.</summary>
     public VolumeGroup From { get; }
 
-    public bool HasChanges => changes.Count > 0 || tags != From.Tags || pvs != From.PhysicalVolumes;
+    public bool HasChanges => changes.Count > 0 || tags != From.Tags || pvs != From.PhysicalVolumes || owner != GroupOwner.Of(From);
 
     /// <summary>Every volume that is not as it was: before (null: new) and after (null: gone), those that are gone first.</summary>
     public IEnumerable<(LogicalVolume? Before, LogicalVolume? After)> Changes => changes
@@ -84,7 +85,7 @@ public sealed partial class VolumeGroupDraft
         {
             return new EditOutcome.NoSpace(extents, placement is { } at ? free.GivableAt(at.PvIndex, at.StartExtent) : free.AllocatableExtents);
         }
-        var volume = NewLinearVolume.Make(From, pvs, name, id, runs, wanted, createdAt, host, nextOrdinal);
+        var volume = NewLinearVolume.Make(From.ExtentSizeBytes, owner.IsLocked, pvs, name, id, runs, wanted, createdAt, host, nextOrdinal);
         ids = ids!.Add(id);
         free = after;
         nextOrdinal++;
@@ -154,7 +155,7 @@ public sealed partial class VolumeGroupDraft
             return new EditOutcome.Refused($"volume '{name}': no extents, or tags that LVM does not take");
         }
         var next = there is null
-            ? NewLinearVolume.Make(From, pvs, name, id, [.. runs], wanted, createdAt, host, nextOrdinal++)
+            ? NewLinearVolume.Make(From.ExtentSizeBytes, owner.IsLocked, pvs, name, id, [.. runs], wanted, createdAt, host, nextOrdinal++)
             : LogicalVolumeEdit.Grown(there, [.. runs], pvs, From.ExtentSizeBytes);
         ids = there is null ? ids!.Add(id) : ids;
         free = after;
@@ -273,15 +274,18 @@ public sealed partial class VolumeGroupDraft
             : tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1 ? tags
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
-        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(SkeletonEdit.Grow(From.Interior.Skeleton, From.PhysicalVolumes, pvs), pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
+        var owned = SkeletonEdit.Own(From.Interior.Skeleton, GroupOwner.Of(From), owner);
+        var grown = SkeletonEdit.Add(SkeletonEdit.Grow(owned, From.PhysicalVolumes, pvs), pvs[From.PhysicalVolumes.Length..]);
+        var skeleton = SkeletonEdit.Stamp(grown, seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,
             Uuid = From.Uuid,
             Seqno = seqno,
             ExtentSizeBytes = From.ExtentSizeBytes,
-            Status = From.Status,
-            Flags = From.Flags,
+            Status = owner.Status,
+            Flags = owner.Flags,
+            SystemId = owner.SystemId,
             Tags = stamped,
             PhysicalVolumes = pvs,
             LogicalVolumes = changes.Count == 0 ? From.LogicalVolumes : VolumeList.Apply(From.LogicalVolumes, changes, firstNewOrdinal, nextOrdinal),

@@ -29,6 +29,9 @@ public sealed class VolumeGroup
 
     public required ImmutableArray<string> Flags { get; init; }
 
+    /// <summary>The host, or whoever else, that lvm2 lets work on this group; empty: every host.</summary>
+    public required string SystemId { get; init; }
+
     public required ImmutableArray<string> Tags { get; init; }
 
     public required ImmutableArray<PhysicalVolume> PhysicalVolumes { get; init; }

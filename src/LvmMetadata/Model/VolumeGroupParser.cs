@@ -66,6 +66,7 @@ internal static class VolumeGroupParser
         }
         _ = tree.TryString(tree.Find(ConfigTree.Root, "description"u8), out var description);
         _ = tree.TryString(tree.Find(ConfigTree.Root, "creation_host"u8), out var host);
+        _ = tree.TryString(tree.Find(vg, "system_id"u8), out var systemId);
         var tags = context.Strings(tree.Find(vg, "tags"u8));
         var epoch = EpochTag.Read(tags, out var epochProblem);
         var hasKey = tree.TryInteger(tree.Find(vg, "spm_epoch"u8), out var key);
@@ -78,6 +79,7 @@ internal static class VolumeGroupParser
             ExtentSizeBytes = context.ExtentSizeBytes,
             Status = context.Strings(statusEntry),
             Flags = context.Strings(tree.Find(vg, "flags"u8)),
+            SystemId = systemId,
             Tags = tags,
             PhysicalVolumes = pvs,
             LogicalVolumes = volumes,

@@ -25,7 +25,7 @@ internal static class WriteRefusals
         {
             return $"the group's changes are guarded by another lock manager (lock_type '{GroupRules.Short(lockType)}'); it cannot be ours as well";
         }
-        foreach (var key in (ReadOnlySpan<string>)["id", "seqno", "status", "tags", "flags", VolumeGroup.TripwireKey, "physical_volumes", "logical_volumes"])
+        foreach (var key in (ReadOnlySpan<string>)["id", "seqno", "status", "tags", "flags", "system_id", VolumeGroup.TripwireKey, "physical_volumes", "logical_volumes"])
         {
             if (tree.CountOf(vg, System.Text.Encoding.ASCII.GetBytes(key)) > 1)
             {

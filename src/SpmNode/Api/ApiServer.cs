@@ -47,6 +47,7 @@ static class ApiServer
         app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
+        app.MapGet("/v1/guard", () => node.GuardAsync(new GuardRequest(null)));
         app.MapGet("/v1/garbage", () => node.GarbageAsync(collect: false));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
         app.MapGet("/healthz", () =>
@@ -72,6 +73,7 @@ static class ApiServer
             TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.BeginDeletion(reference, request, wipe ?? false, discard ?? false))
                 : AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false, discard ?? false)));
         app.MapPost("/v1/space", (SpaceRequest request, HttpRequest http) => AtLeaderAsync(node, http, () => node.SetSpaceAsync(request)));
+        app.MapPost("/v1/guard", (GuardRequest request, HttpRequest http) => AtLeaderAsync(node, http, () => node.GuardAsync(request)));
         app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }
 

@@ -26,6 +26,9 @@ interface IPoolVerbs : IAsyncDisposable
     /// <summary>Changes the rules for space.</summary>
     Task<SpaceReply> SetSpaceAsync(SpaceRequest request);
 
+    /// <summary>Keeps stock lvm2 from changing the domain, lets it again, or says how it is.</summary>
+    Task<GuardReply> GuardAsync(GuardRequest request);
+
     /// <summary>Makes the domain larger by a device. Asking twice adds it once.</summary>
     Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request);
 

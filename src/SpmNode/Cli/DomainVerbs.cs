@@ -18,9 +18,9 @@ static class DomainVerbs
 
     static readonly Option<string[]> devices = CommonOptions.Devices("where the domain's other devices are, if not where they were added");
 
-    public static Command Create() => new("domain", "Storage domains: create, add-device, resize-device, info, set, check, gc, adopt, release, remove")
+    public static Command Create() => new("domain", "Storage domains: create, add-device, resize-device, info, set, guard, check, gc, adopt, release, remove")
     {
-        CreateDomain(), AddDevice(), ResizeDeviceVerb.Create(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
+        CreateDomain(), AddDevice(), ResizeDeviceVerb.Create(), Info(), SpaceVerb.Create(), GuardVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
     };
 
     static Command CreateDomain()

@@ -12,7 +12,7 @@ static class HostCommands
     static readonly Option<bool> json = CommonOptions.Json();
     static readonly Argument<string> host = new("HOST") { Description = "name or host id" };
 
-    public static Command Create() => new("host", "Hosts of the pool.") { List(), HandOver(), Prefer(), Maintenance(), ConfirmDead() };
+    public static Command Create() => new("host", "Hosts of the pool.") { List(), HandOver(), Prefer(), Maintenance(), ConfirmDead(), HostSetupVerb.Create() };
 
     static Command List()
     {

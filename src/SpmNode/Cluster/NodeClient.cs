@@ -117,6 +117,9 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
 
+    public Task<GuardReply> GuardAsync(GuardRequest request) =>
+        request.On is null ? SendAsync<GuardReply>(HttpMethod.Get, "v1/guard") : SendAsync<GuardReply>(HttpMethod.Post, "v1/guard", request);
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
 
     public Task<GarbageReply> GarbageAsync(bool collect) =>

@@ -146,6 +146,9 @@ sealed class PoolVerbs
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null, progress);
 
+    public async Task<GuardReply> GuardAsync(GuardRequest request) => request.On is { } on
+        ? await GuardSetting.SetAsync(term, on, membership.StrangersOnDiskAsync) : DomainGuard.Describe(term.Domain, term.Volumes.Group);
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => devices.AddAsync(request);
 
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>

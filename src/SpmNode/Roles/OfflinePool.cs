@@ -68,6 +68,8 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => verbs.SetSpaceAsync(request);
 
+    public Task<GuardReply> GuardAsync(GuardRequest request) => verbs.GuardAsync(request);
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
 
     public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);

@@ -59,7 +59,8 @@ static class OfflineRelease
             throw Refusal.Damaged($"{lun.Path}: {What}: {((OpenOutcome.Refused)opened).Reason}.");
         }
         var outcome = await store.TakeOverAsync(
-            fence, domain.Seen.Known, ForeignTextCheck.Lost, found => JournalPlace.Of(domain).NothingOpenAsync(domain, found, fence, Remove));
+            fence, domain.Seen.Known, ForeignTextCheck.Lost,
+            found => JournalPlace.Of(domain).NothingOpenAsync(domain, found, fence, draft => Remove(draft, DomainGuard.SystemIdOf(domain))));
         return outcome switch
         {
             TakeOverOutcome.TakenOver taken => new Led<VolumeGroup>.Done(taken.Group),
@@ -71,13 +72,17 @@ static class OfflineRelease
         };
     }
 
-    static string? Remove(VolumeGroupDraft draft)
+    static string? Remove(VolumeGroupDraft draft, string guard)
     {
         if (draft.Remove(SpecialVolumes.Spm.Name) is var removed and not EditOutcome.Done)
         {
             return $"the volume 'spm' cannot be removed: {removed}";
         }
         draft.ChangeVgTags(draft.Tags.Where(tag => PoolTags.IsOurs(tag) && !PoolTags.IsEpoch(tag)), []);
+        if (draft.SystemId == guard && draft.SetSystemId("") is EditOutcome.Refused refused)
+        {
+            return refused.Reason; // oVirt's lvm2 would not see the domain
+        }
         draft.LeaveToOthers();
         return null;
     }

@@ -74,6 +74,16 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.SetSpaceAsync(request);
     }
 
+    public async Task<GuardReply> GuardAsync(GuardRequest request)
+    {
+        if (request.On is { } on && await reader.ViewAsync() is var view)
+        {
+            GuardSetting.Check(view.Domain, view.Group, on);
+        }
+        await using var pool = await OpenAsync();
+        return await pool.GuardAsync(request);
+    }
+
     public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)
     {
         // What cannot be opened is refused before anything is taken.

@@ -31,6 +31,10 @@ static class DomainCheck
             var domain = await StorageDomain.OpenAnyAsync(lun);
             var pool = domain as PoolDomain;
             findings.Add(new(true, "domain", $"{domain.Uuid}, version {domain.Description.Version}, {domain.Group.Version}{(pool is null ? "; made by oVirt, not adopted" : "")}"));
+            if (domain.Group.SystemId is { Length: > 0 } system)
+            {
+                findings.Add(new(true, "guard", DomainGuard.Describe(domain, domain.Group).On ? "stock lvm2 refuses to change this domain" : $"stock lvm2 lets only the system '{system}' change this domain; that was not set here"));
+            }
             findings.AddRange(domain.Devices.Missing().Select(device => new Finding(false, "device", $"{device} is not seen by this host")));
             if (pool is not null && pool.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {

@@ -109,6 +109,9 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
 
+    public async Task<GuardReply> GuardAsync(GuardRequest request) => request.On is null && await StorageDomain.OpenAnyAsync(lun) is var domain
+        ? DomainGuard.Describe(domain, domain.Group) : throw NoLease();
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
 
     public async Task<GarbageReply> GarbageAsync(bool collect) => collect ? throw NoLease() : await FindGarbageAsync(await PoolDomain.OpenAsync(lun));

@@ -37,6 +37,7 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
         Assert.Contains("nothing is to be done", (await CliSpm.RunAsync([.. Adopt, "--lun", domain.Path, "--yes"])).Succeeded().Output, StringComparison.Ordinal);
         Assert.Equal(adopted, domain.Lun.Fingerprint());
 
+        (await CliSpm.RunAsync("domain", "guard", "on", "--lun", domain.Path)).Refused("attached to data center 77777777", "spm host setup");
         (await CliSpm.RunAsync("domain", "release", "--lun", domain.Path)).Refused("--yes");
         Assert.Equal(adopted, domain.Lun.Fingerprint());
         (await CliSpm.RunAsync("domain", "release", "--lun", domain.Path, "--yes")).Succeeded();

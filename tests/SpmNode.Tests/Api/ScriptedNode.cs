@@ -48,6 +48,8 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Task.FromResult(new SpaceReply(10, 5, 3, request.OvercommitPercent, null, 1, 85));
 
+    public Task<GuardReply> GuardAsync(GuardRequest request) => Task.FromResult(new GuardReply("vg", request.On ?? false, null, true, [], [], 7, request.On is not null));
+
     public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Task.FromResult(new AddDeviceReply(request.Path, "pv", true, 1, 2, 1, 7));
 
     public Task<GarbageReply> GarbageAsync(bool collect) => Task.FromResult(new GarbageReply([new("slots", "slot 3", "", "cleared", Collected: collect)]));
