@@ -1,0 +1,61 @@
+using System.Text.Json;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Demo;
+
+namespace OvirtSpm.Lab.Hosts;
+
+/// <summary>A node on a virtual host, asked over the host's own loopback or from another host.</summary>
+internal sealed class LabNode(LabHost host, string device)
+{
+    private const string State = "/run/spm";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    private Task<ToolOutcome>? _process;
+
+    public LabHost Host => host;
+
+    public int HostId => host.Number;
+
+    public static string Program => Path.Combine(AppContext.BaseDirectory, "spm");
+
+    public string Url => $"http://{host.Address}:7400";
+
+    /// <summary>Not yet, or not any more.</summary>
+    public bool HasEnded => _process is not { IsCompleted: false };
+
+    /// <param name="settings">Of the configuration file, as JSON members.</param>
+    public async Task StartAsync(string watchdog = "none", string settings = "")
+    {
+        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\"{(settings.Length > 0 ? "," + settings : "")}}}' > /run/spm.json");
+        _process = host.RunAsync(
+            $"echo $$ > {State}/pid; exec {Program} node --config /run/spm.json --lun {device} --host-id {HostId} --name {host.Name} --listen {host.Address}:7400 "
+            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none >> {State}/log 2>&1", TimeSpan.FromHours(1));
+        StatusReply? seen = null;
+        await LabWait.UntilAsync(TimeSpan.FromSeconds(180), async () => $"{host.Name} holds its host id: {seen}; {await LogAsync()}", async () =>
+        {
+            Assert.False(HasEnded, $"the node of {host.Name} ended: {(HasEnded ? await host.DoAsync($"tail -n 20 {State}/log") : "")}");
+            seen = await StatusAsync();
+            return seen is { LeaseMarginSeconds: > 0 };
+        });
+    }
+
+    /// <returns>Null when it does not answer.</returns>
+    public async Task<StatusReply?> StatusAsync()
+    {
+        // The shell itself speaks HTTP: a client that starts in a second and a half under emulation would be most of the load.
+        var outcome = await host.RunAsync($"""
+            exec bash -c 'exec 3<>/dev/tcp/{host.Address}/7400 && printf "GET /v1/status HTTP/1.0\r\n\r\n" >&3 && timeout 10 cat <&3'
+            """);
+        var body = outcome.Output.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        return outcome.ExitCode == 0 && body > 0 ? JsonSerializer.Deserialize<StatusReply>(outcome.Output[body..], Json) : null;
+    }
+
+    public Task<string> LogAsync() => host.DoAsync($"cat {State}/log");
+
+    /// <summary>A signal to the node's process.</summary>
+    public Task SignalAsync(string signal) => host.DoAsync($"kill -{signal} $(cat {State}/pid)");
+
+    /// <summary>Asks any node of the pool, from this host.</summary>
+    public Task<ToolOutcome> SpmAsync(string arguments, TimeSpan? patience = null) => host.RunAsync($"{Program} {arguments} --url {Url}", patience);
+}
