@@ -8,12 +8,8 @@ namespace OvirtSpm.Leases;
 internal sealed class LeaseIo(ILeaseArea area, TimeProvider clock, OutstandingWrites outstanding)
 {
     /// <returns>Null when it was read, otherwise what failed. After a time-out the buffer belongs to the device: never touch it again.</returns>
-    public async ValueTask<string?> ReadAsync(long offsetBytes, Memory<byte> buffer, TimeSpan limit)
-    {
-        var read = ReadObservedAsync(offsetBytes, buffer);
-        return await WithinAsync(read, limit) ? (await read)?.Message
-            : FormattableString.Invariant($"reading {buffer.Length} bytes at {offsetBytes} took longer than {limit.TotalSeconds:0.###} s");
-    }
+    public ValueTask<string?> ReadAsync(long offsetBytes, Memory<byte> buffer, TimeSpan limit) =>
+        new(new LimitedRead(offsetBytes, buffer.Length, limit).Begin(area, buffer, clock));
 
     /// <param name="data">Handed over: must not be changed afterwards.</param>
     public PendingWrite Write(long offsetBytes, ReadOnlyMemory<byte> data)
@@ -47,19 +43,6 @@ internal sealed class LeaseIo(ILeaseArea area, TimeProvider clock, OutstandingWr
     }
 
     // A failure is a value here: whoever stopped waiting for an I/O would otherwise leave an exception that nobody observes.
-    private async Task<IOException?> ReadObservedAsync(long offsetBytes, Memory<byte> buffer)
-    {
-        try
-        {
-            await area.ReadAsync(offsetBytes, buffer);
-            return null;
-        }
-        catch (IOException failure)
-        {
-            return failure;
-        }
-    }
-
     private async Task<IOException?> WriteCountedAsync(long offsetBytes, ReadOnlyMemory<byte> data)
     {
         try

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Leases.OnDisk;
 
 namespace OvirtSpm.Leases;
@@ -19,11 +20,16 @@ public static class ResourceFormat
             throw new ArgumentException($"{numHosts} hosts do not fit this geometry; use 1 to {geometry.MaxHosts}", nameof(numHosts));
         }
 
-        var image = new byte[geometry.AlignBytes];
+        // A mebibyte for every volume that is created: lent.
+        var buffer = ArrayPool<byte>.Shared.Rent(geometry.AlignBytes);
+        var image = buffer.AsMemory(0, geometry.AlignBytes);
+        image.Span.Clear();
         var leader = Free(geometry, lockspace, resource, numHosts ?? geometry.MaxHosts, 0);
-        leader.Format(image.AsSpan(0, geometry.SectorSize));
-        new RequestRecord(RequestRecord.CurrentVersion, 0, 0).Format(image.AsSpan((int)geometry.RequestOffset, geometry.SectorSize));
+        leader.Format(image.Span[..geometry.SectorSize]);
+        new RequestRecord(RequestRecord.CurrentVersion, 0, 0).Format(image.Span.Slice((int)geometry.RequestOffset, geometry.SectorSize));
         await area.WriteAsync(offsetBytes, image);
+        // Not after a failure: nobody knows then whether the device is done with the memory.
+        ArrayPool<byte>.Shared.Return(buffer);
     }
 
     /// <summary>The first sector of a resource that nobody holds, for all hosts of the geometry; for repairing one that is damaged.</summary>

@@ -31,7 +31,7 @@ sealed class HostNode(
     public VolumeActivator Activator => activator;
 
     /// <summary>What people and programs activate: a volume with everything below it.</summary>
-    public ChainActivator Chains { get; } = new(domain, activator);
+    public ChainActivator Chains { get; } = new(domain, activator, clock);
 
     public GuestService Guests => guests;
 
@@ -42,6 +42,9 @@ sealed class HostNode(
 
     public HostHealth? Health { get; init; }
 
+    /// <summary>Follows the pool's space while this host is SPM.</summary>
+    public SpaceMonitor? Space { get; init; }
+
     /// <summary>R26.</summary>
     public SleepGate Sleep { get; } = new();
 
@@ -49,6 +52,8 @@ sealed class HostNode(
     public SleepWatch? SleepWatch { get; set; }
 
     public void Log(string line) => log(line);
+
+    public TimeProvider Clock => clock;
 
     public long Timestamp => clock.GetTimestamp();
 
@@ -227,6 +232,12 @@ sealed class HostNode(
         {
             try
             {
+                // A device is seen again: what lies there is served again before what is left is cleared.
+                await domain.LookForDevicesAsync();
+                if (await activator.RestoreLaterAsync())
+                {
+                    await Chains.RestoredAsync();
+                }
                 await maps.ClearLeftBehindAsync(membership.Generation);
             }
             catch (Exception later) when (later is IOException or Refusal)

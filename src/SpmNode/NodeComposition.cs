@@ -4,6 +4,7 @@ using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Activation.Images;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Dashboard;
@@ -11,9 +12,12 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.LeaseService;
 using OvirtSpm.Node.Linux;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
 using GrowthPolicy = OvirtSpm.Volumes.Sizes.GrowthPolicy;
 
 namespace OvirtSpm.Node;
@@ -29,7 +33,12 @@ static class NodeComposition
 
     static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0) => Lun.Open(path, readOnly, sectorSize, minimumBytes);
+    /// <param name="devices">Where the domain's other devices are looked for, beside where the host that added them saw them.</param>
+    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0, IReadOnlyList<string>? devices = null) => new LunSet(
+        Lun.Open(path, readOnly, sectorSize, minimumBytes), new DeviceFinder([.. devices ?? [], .. KnownDevices], path, readOnly, sectorSize), BootClock);
+
+    /// <summary>For verbs that take no option of their own.</summary>
+    static string[] KnownDevices => Environment.GetEnvironmentVariable("SPM_DEVICES")?.Split(':', StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     public static IImageFile OpenImage(string path) => ImageFile.Open(path);
 
@@ -45,8 +54,27 @@ static class NodeComposition
     }
 
     /// <summary>Writing verbs on a LUN without a node.</summary>
-    public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null) =>
-        new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+    public static IPoolVerbs OpenOfflineVerbs(string path, bool wait, int? sectorSize = null, IReadOnlyList<string>? devices = null) =>
+        new OfflineVerbs(OpenLun(path, readOnly: false, sectorSize, devices: devices), OfflinePorts(), wait);
+
+    /// <summary>Disks in and out of a LUN without a node.</summary>
+    public static ITransferVerbs OpenOfflineTransfer(string path, bool wait, int? sectorSize = null) =>
+        new OfflineTransfer(OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait);
+
+    /// <summary>Disks in and out of a pool through its nodes; the files are this host's.</summary>
+    public static ITransferVerbs OpenRemoteTransfer(string url) => new RemoteTransfer(
+        url,
+        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Path.GetTempPath(), source, BootClock, stop),
+        async (raw, path, format, progress, stop) =>
+        {
+            using var source = await ImageSource.OpenAsync(raw, DiskFormat.Raw, OpenImage(raw));
+            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Path.GetTempPath(), source, path, format, progress, stop);
+        });
+
+    /// <summary>What a file needs as a volume of a domain with oVirt's extents.</summary>
+    public static async Task<MeasureReply> MeasureAsync(ImageSource source, CancellationToken stop) => Needs.Of(
+        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Path.GetTempPath(), source, VolumeFormat.Cow, stop),
+        GrowthPolicy.Default, Volumes.Domain.DomainLimits.ExtentBytes);
 
     /// <summary>Changes named leases as the SPM, without a node.</summary>
     public static async Task<T> ChangeLeasesAsync<T>(string path, bool wait, int? sectorSize, Func<LeaseCreation, Task<T>> change, CancellationToken stop)
@@ -62,6 +90,14 @@ static class NodeComposition
         using var lun = OpenLun(path, readOnly: false, sectorSize);
         return await OfflineRestore.RunAsync(lun, OfflinePorts(), kept, wait, stop);
     }
+
+    /// <summary>Makes a domain of oVirt one that may be led from here.</summary>
+    public static async Task<PoolDomain> AdoptAsync(ILun lun, AdoptionOptions options, CancellationToken stop) =>
+        await OfflineAdoption.RunAsync(lun, OfflinePorts(), options, stop);
+
+    /// <summary>Gives a domain back to oVirt.</summary>
+    public static async Task ReleaseDomainAsync(string path, int? sectorSize, bool wait, CancellationToken stop) =>
+        await OfflineRelease.RunAsync(() => OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait, stop);
 
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
@@ -111,6 +147,7 @@ static class NodeComposition
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
+        var space = new SpaceMonitor(BootClock, log);
         var counters = new PoolCounters
         {
             OnCommit = (requests, took) =>
@@ -126,13 +163,14 @@ static class NodeComposition
             },
             OnUnknown = () => metrics.CommitsUnacknowledged.Add(1),
             OnExtend = metrics.Extended,
+            OnGroup = space.Saw,
             OnTakeover = () => metrics.Takeovers.Add(1),
         };
-        var imager = new QemuImager(domain.Lun, server, domain.Group.PhysicalVolumes[0].Uuid.ToString(), sockets, BootClock);
-        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health };
+        var imager = new QemuImager(domain, server, sockets, BootClock);
+        node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health, Space = space };
         node.SleepWatch = Sleep(options, domain, node.Sleep, log);
         metrics.Readings = () => Read(node);
-        verbs = new NodeVerbs(node, growth, collector.Collect);
+        verbs = new NodeVerbs(node, growth, collector.Collect, new RequestIds(options.HostId, RandomIdentity.Guid(Choice)));
         return node;
     }
 
@@ -160,12 +198,14 @@ static class NodeComposition
     {
         var term = node.SpmRole?.Term;
         var group = term?.Worker.Current;
+        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, promisedBytes: 0);
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
-            group is null ? null : group.FreeExtents * group.ExtentSizeBytes,
+            group is null ? null : node.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
-            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed);
+            node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
+            space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);
     }
 
     static OfflinePorts OfflinePorts()
@@ -174,7 +214,7 @@ static class NodeComposition
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
-            (lun, domain) => new QemuImager(lun, new UnixVolumeServer(), domain.Group.PhysicalVolumes[0].Uuid.ToString(), Path.GetTempPath(), BootClock),
+            domain => new QemuImager(domain, new UnixVolumeServer(), Path.GetTempPath(), BootClock),
             note => Console.Error.WriteLine($"spm: {note}"));
     }
 

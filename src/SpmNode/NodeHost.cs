@@ -14,9 +14,13 @@ static class NodeHost
     {
         Directory.CreateDirectory(options.State);
         using var twin = LockState(options.State);
-        using var lun = NodeComposition.OpenLun(options.Lun!, readOnly: false, options.SectorSize);
+        using var lun = NodeComposition.OpenLun(options.Lun!, readOnly: false, options.SectorSize, devices: options.Devices);
         var domain = await PoolDomain.OpenAsync(lun);
         RefuseOtherTimeouts(options, domain);
+        foreach (var device in domain.Devices.Missing())
+        {
+            Log($"{device} is not seen by this host: volumes that lie there cannot be used here");
+        }
         using var listener = Listen(options.Listen);
         var url = options.AdvertiseUrl ?? $"http://{listener.LocalEndPoint}";
         using var metrics = new NodeMetrics();

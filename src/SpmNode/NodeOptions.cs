@@ -6,6 +6,9 @@ sealed class NodeOptions
     /// <summary>The shared LUN.</summary>
     public string? Lun { get; set; }
 
+    /// <summary>Where the domain's other devices are looked for, and which may be added to it: paths, directories, patterns.</summary>
+    public string[] Devices { get; set; } = [];
+
     /// <summary>1 to 239; unique in the pool.</summary>
     public int HostId { get; set; }
 

@@ -6,15 +6,35 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Tasks;
+using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node;
 
 /// <summary>A node's answers to its API.</summary>
-sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics) : INodeVerbs
+sealed class NodeVerbs : INodeVerbs
 {
+    readonly HostNode node;
+    readonly VolumeGrowth growth;
+    readonly Func<string> metrics;
+    readonly NodeTasks tasks;
+
+    /// <param name="ids">For work whose caller numbers nothing.</param>
+    public NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics, RequestIds ids)
+    {
+        (this.node, this.growth, this.metrics) = (node, growth, metrics);
+        tasks = new NodeTasks(Leading, ids, node.Clock);
+        Transfers = new NodeTransfers(tasks, Leading, node.Clock);
+        Hosts = new HostVerbs(node);
+    }
+
     PoolDomain Domain => node.Domain;
 
-    public IHostVerbs Hosts { get; } = new HostVerbs(node);
+    public IHostVerbs Hosts { get; }
+
+    public ITaskVerbs Tasks => tasks;
+
+    public IDiskTransfers Transfers { get; }
 
     public StatusReply Status()
     {
@@ -22,14 +42,15 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         var record = seen is { OwnerId: > 0 } ? node.Membership.RecordOf(seen.OwnerId, seen.Generation) : null;
         var term = node.SpmRole?.Term;
         var margin = node.Membership.Keeper?.Deadline.Margin.TotalSeconds ?? double.NegativeInfinity;
+        var space = node.Verbs?.Space();
         return new StatusReply(
             Domain.Uuid.ToString(), node.Membership.Identity.HostId, node.Membership.Identity.Name, node.Role.ToString().ToLowerInvariant(),
             node.Membership.Keeper?.Generation, term?.Fence.Epoch, Math.Round(Math.Max(margin, 0), 3),
             seen is { IsFree: false, OwnerId: > 0 } ? seen.OwnerId : null, record?.Name, record?.Url,
-            term?.Worker.Current.Seqno, term is null ? null : term.Worker.Current.FreeExtents * term.Worker.Current.ExtentSizeBytes,
+            term?.Worker.Current.Seqno, term is null ? null : Domain.Devices.FreeExtents(term.Worker.Current) * term.Worker.Current.ExtentSizeBytes,
             Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, node.Membership.Guard.Watchdog.Name, Domain.Timing.FailoverBound.TotalSeconds,
             node.Counters.Commits, node.Counters.Requests, node.Counters.StaleWrites,
-            [.. node.Activator.Active.Select(Describe)], Warnings());
+            [.. node.Activator.Active.Select(Describe)], Warnings(space), space is { } now ? SpaceSetting.Describe(now, node.Space?.Watch) : null);
     }
 
     public async Task<IReadOnlyList<HostReply>> HostsAsync()
@@ -53,27 +74,39 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
 
     public async Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain));
 
-    public async Task<VolumeReply> GetVolumeAsync(string reference) => await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
+    public async Task<VolumeReply> GetVolumeAsync(string reference)
+    {
+        var volume = await LunReader.DescribeAsync(await LunReader.ViewAsync(Domain), reference);
+        return Guid.TryParseExact(volume.Volume, "D", out var uuid) ? volume with { Growth = node.Guests.GrowthOf(uuid) } : volume;
+    }
 
     public async Task<JournalReply> JournalAsync() => await JournalView.ReadAsync(Domain, (await LunReader.ViewAsync(Domain)).Group);
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Leading().CreateVolumeAsync(request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) =>
+        request.Source is null ? Leading().CreateVolumeAsync(request, progress, stop) : tasks.EndOfAsync(Tasks.Begin(request));
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
         // Asked of the host that has it active: the answer goes into the live table, too (R12).
         if (request.HostId is null && await ActiveHereAsync(reference) is { } active)
         {
-            var reply = await growth.GrowAsync(active.Volume, request.SizeBytes, CancellationToken.None);
+            var reply = await growth.GrowAsync(active.Volume, request.SizeBytes, CancellationToken.None, byPerson: true);
             node.Guests.Grew(new(Domain.Uuid, active.Volume), reply.AllocatedBytes);
             return reply;
         }
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Leading().DeleteVolumeAsync(reference, request, wipe);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => Leading().DeleteVolumeAsync(reference, request, wipe, discard);
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Leading().ChangeVolumeAsync(reference, change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
+        change is VolumeChange.Merge ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Leading().SetSpaceAsync(request);
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Leading().AddDeviceAsync(request);
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? Leading().GarbageAsync(collect: true) : LunReader.FindGarbageAsync(Domain);
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) => node.Chains.ActivateAsync(reference, readOnly, exclusive);
 
@@ -124,7 +157,7 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
             : node.Activator.Find((await LunReader.ViewAsync(Domain)).Find(reference).Uuid);
     }
 
-    IReadOnlyList<string> Warnings()
+    IReadOnlyList<string> Warnings(PoolSpace? space)
     {
         var warnings = new List<string>();
         if (node.Membership.Guard.Watchdog.IsUnsafe)
@@ -135,9 +168,21 @@ sealed class NodeVerbs(HostNode node, VolumeGrowth growth, Func<string> metrics)
         {
             warnings.Add($"{stale} stale metadata write(s) of a former SPM were found on the LUN and replaced from memory; a host hangs or its storage delays writes");
         }
+        foreach (var device in Domain.Devices.Missing())
+        {
+            warnings.Add($"{device} of the domain is not seen by this host: volumes that lie there cannot be used here, and nothing is given away there");
+        }
         if (node.SleepWatch?.Problem is { } sleepless)
         {
             warnings.Add(sleepless);
+        }
+        if (space is { } now && node.Space is { } monitor && SpaceMonitor.Warning(now, monitor.Watch) is { } scarce)
+        {
+            warnings.Add(scarce);
+        }
+        if (space is { Rules.Wrong: { Count: > 0 } wrong })
+        {
+            warnings.Add($"tags of the volume group that cannot be believed: {string.Join(", ", wrong)}; the most careful reading counts. 'spm domain set' writes them anew");
         }
         if (node.SpmRole?.LastProblem is { } problem)
         {

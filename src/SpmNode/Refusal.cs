@@ -7,6 +7,7 @@ public sealed class Refusal(RefusalCode code, string message) : Exception(messag
     public RefusalCode Code { get; } = code;
 
     public static Refusal Invalid(string message) => new(RefusalCode.Invalid, message);
+    public static Refusal OutOfRange(string message) => new(RefusalCode.OutOfRange, message);
     public static Refusal NotFound(string message) => new(RefusalCode.NotFound, message);
     public static Refusal Conflict(string message) => new(RefusalCode.Conflict, message);
     public static Refusal NoSpace(string message) => new(RefusalCode.NoSpace, message);
@@ -20,6 +21,9 @@ public enum RefusalCode
 {
     /// <summary>The request itself makes no sense (HTTP 400).</summary>
     Invalid,
+
+    /// <summary>Bytes that are not inside the disk (416).</summary>
+    OutOfRange,
 
     /// <summary>No such volume, domain or host (404).</summary>
     NotFound,

@@ -47,7 +47,7 @@ public static class Explanation
         DomainError.MissingKey => $"the key {where} is missing",
         DomainError.BadValue => $"the value of {where} is impossible",
         DomainError.WrongChecksum => "the checksum of its tags does not agree: a tag was changed by hand or lost; restore it",
-        DomainError.WrongVersion => $"it is not of version {DomainLimits.Version}; upgrade it with oVirt first",
+        DomainError.WrongVersion => $"it is not of version {DomainLimits.Version}, nor of version {DomainLimits.OldestReadVersion}, which can be read; upgrade it with oVirt first",
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "no such reason"),
     };
 }

@@ -17,6 +17,9 @@ public sealed class LvmTool : IDisposable
     /// <summary><c>/dev/loopN</c></summary>
     public string Device { get; }
 
+    /// <summary>Other devices of the same group, which it sees, too.</summary>
+    public IReadOnlyList<LvmTool> Beside { get; init; } = [];
+
     /// <summary>What this machine lacks, for a skip message; null when nothing.</summary>
     public static string? Missing()
     {
@@ -32,11 +35,11 @@ public sealed class LvmTool : IDisposable
     }
 
     /// <param name="image">An existing file.</param>
-    public static LvmTool Attach(string image, int sectorSize = 512)
+    public static LvmTool Attach(string image, int sectorSize = 512, params LvmTool[] beside)
     {
         var result = Execute(Find("losetup")!, ["--show", "-f", "-b", $"{sectorSize}", image]);
         return result.ExitCode == 0
-            ? new LvmTool(image, result.Output.Trim())
+            ? new LvmTool(image, result.Output.Trim()) { Beside = beside }
             : throw new InvalidOperationException($"losetup of {image} failed: {result.Error}");
     }
 
@@ -54,7 +57,7 @@ public sealed class LvmTool : IDisposable
     /// <summary>Any lvm command; <c>-an -Zn -Wn</c> is for the caller to give, there is no device-mapper here.</summary>
     public LvmResult Run(string command, params string[] arguments)
     {
-        var config = $"devices{{use_devicesfile=0 scan=\"/dev\" filter=[\"a|^{Device}$|\",\"r|.*|\"] hints=\"none\"}} backup{{backup=0 archive=0}}";
+        var config = $"devices{{use_devicesfile=0 scan=\"/dev\" filter=[{string.Concat(Beside.Prepend(this).Select(seen => $"\"a|^{seen.Device}$|\","))}\"r|.*|\"] hints=\"none\"}} backup{{backup=0 archive=0}}";
         return Execute(Find("lvm")!, [command, "--driverloaded", "n", "--config", config, .. arguments]);
     }
 

@@ -36,6 +36,8 @@ public class SeedTests(ITestOutputHelper output)
     [InlineData(724ul, "a node deactivated what its former life had left active while writes of that life were in the kernel")]
     [InlineData(828ul, "a node that was stopped while it waited for the writes of its former life threw")]
     [InlineData(300032ul, "two takeovers that had read the same journal, the first one hanging, began their logs in the same segment")]
+    [InlineData(309672ul, "a node that served its volumes again went on with it while its host id was adopted anew, and served one whose entry that had cleared")]
+    [InlineData(304676ul, "a node that was restarted during a takeover served a volume by a text that one late header named and nobody had committed")]
     public void A_seed_that_once_found_a_bug_still_holds(ulong seed, string what)
     {
         output.WriteLine(what);

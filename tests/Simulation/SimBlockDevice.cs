@@ -21,9 +21,7 @@ internal sealed class SimBlockDevice(SimPath path, SimProcess process, long star
     public ValueTask WriteAsync(long offsetBytes, ReadOnlyMemory<byte> data)
     {
         Check(offsetBytes, data.Length);
-
-        // The bytes as they are now: whoever changes them while the write is out is told so by a difference.
-        return path.Issue(new SimIo(process, true, startBytes + offsetBytes, default, data.ToArray()));
+        return path.Issue(SimIo.Write(process, startBytes + offsetBytes, data));
     }
 
     public ValueTask FlushAsync() => path.Issue(new SimIo(process, false, startBytes, default, default));

@@ -9,7 +9,7 @@ namespace OvirtSpm.Simulation;
 /// </remarks>
 internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler scheduler, IChoice choice)
 {
-    private readonly List<(long At, long Offset, byte[] Before)> landed = [];
+    private readonly List<(long At, long Offset, ReadOnlyMemory<byte> Before)> landed = [];
     private readonly List<(long Offset, long Length)> guards = [];
     private readonly List<(long Offset, byte[] Before, byte[] Rotten)> rot = [];
     private int readsUnderWay;
@@ -149,7 +149,7 @@ internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler sc
 
             if (i >= performed || choice.Pick(2, "sector old or new") == 0)
             {
-                before.CopyTo(buffer[(int)(at - offset)..]);
+                before.Span.CopyTo(buffer[(int)(at - offset)..]);
             }
             else
             {
@@ -160,11 +160,11 @@ internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler sc
 
     private void Remember(long offset, int length)
     {
+        var before = new byte[length];
+        Bytes.Read(offset, before);
         for (var at = 0; at < length; at += AtomicBytes)
         {
-            var before = new byte[Math.Min(AtomicBytes, length - at)];
-            Bytes.Read(offset + at, before);
-            landed.Add((scheduler.NowTicks, offset + at, before));
+            landed.Add((scheduler.NowTicks, offset + at, before.AsMemory(at, Math.Min(AtomicBytes, length - at))));
         }
 
         if (landed.Count > 4096)

@@ -196,6 +196,10 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
         {
             scheduler.After(TimeSpan.FromMilliseconds(choice.Pick(60_000, "lands again")), () => disk.Land(host, io.Offset, io.Data));
         }
+        else
+        {
+            io.Forget();
+        }
 
         // The answer takes its own time: another host may have read what landed before its writer knows.
         answering.Add(io);

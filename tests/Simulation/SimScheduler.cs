@@ -7,7 +7,9 @@ namespace OvirtSpm.Simulation;
 internal sealed class SimScheduler(IChoice choice)
 {
     private readonly int thread = Environment.CurrentManagedThreadId;
-    private Entry[] heap = new Entry[1024];
+    private Due[] heap = new Due[1024];
+    private Entry[] entries = new Entry[1024];
+    private readonly Stack<int> free = [];
     private int count;
 
     public long NowTicks { get; private set; }
@@ -20,18 +22,18 @@ internal sealed class SimScheduler(IChoice choice)
     /// <summary>Events run so far.</summary>
     public long Events { get; private set; }
 
-    public void At(long ticks, Action act) => Push(new Entry(ticks, null, null, act, 0));
+    public void At(long ticks, Action act) => Push(ticks, new Entry(null, null, act, 0));
 
     public void After(TimeSpan delay, Action act) => At(NowTicks + delay.Ticks, act);
 
     /// <summary>Code of one life of a host's program: runs only while that life does.</summary>
-    public void At(long ticks, SimProcess life, Action act) => Push(new Entry(ticks, life, null, act, 0));
+    public void At(long ticks, SimProcess life, Action act) => Push(ticks, new Entry(life, null, act, 0));
 
     public void Post(SimProcess life, SendOrPostCallback? callback, object? state, long setting = 0) =>
-        Push(new Entry(NowTicks, life, callback, state, setting));
+        Push(NowTicks, new Entry(life, callback, state, setting));
 
     /// <summary>A timer; one that was disposed of or set anew before then costs nothing.</summary>
-    public void At(long ticks, SimProcess life, SimTimer timer, long setting) => Push(new Entry(ticks, life, SimTimer.Fire, timer, setting));
+    public void At(long ticks, SimProcess life, SimTimer timer, long setting) => Push(ticks, new Entry(life, SimTimer.Fire, timer, setting));
 
     /// <summary>Runs until <paramref name="done"/>, or until nothing is due before <paramref name="until"/>.</summary>
     public void Run(TimeSpan until, Func<bool> done)
@@ -50,8 +52,11 @@ internal sealed class SimScheduler(IChoice choice)
                 return;
             }
 
-            var next = Pop();
-            NowTicks = next.Ticks;
+            NowTicks = heap[0].Ticks;
+            var at = Pop();
+            var next = entries[at];
+            entries[at] = default;
+            free.Push(at);
             if (next.Setting != 0 && ((SimTimer)next.State!).Setting != next.Setting)
             {
                 continue;
@@ -69,7 +74,7 @@ internal sealed class SimScheduler(IChoice choice)
         }
     }
 
-    private void Push(Entry entry)
+    private void Push(long ticks, Entry entry)
     {
         if (Environment.CurrentManagedThreadId != thread)
         {
@@ -77,28 +82,33 @@ internal sealed class SimScheduler(IChoice choice)
             return;
         }
 
-        entry.Ticks = Math.Max(entry.Ticks, NowTicks);
-        entry.Tie = choice.Pick(int.MaxValue, "who goes first");
-        if (count == heap.Length)
+        if (!free.TryPop(out var place))
         {
-            Array.Resize(ref heap, 2 * count);
+            // None is free: as many are taken as are queued.
+            place = count;
+            if (count == heap.Length)
+            {
+                Array.Resize(ref heap, 2 * count);
+                Array.Resize(ref entries, 2 * count);
+            }
         }
 
+        entries[place] = entry;
+        var due = new Due(Math.Max(ticks, NowTicks), choice.Pick(int.MaxValue, "who goes first"), place);
         var at = count++;
-        while (at > 0 && entry.IsBefore(in heap[(at - 1) / 2]))
+        while (at > 0 && due.IsBefore(in heap[(at - 1) / 2]))
         {
             heap[at] = heap[(at - 1) / 2];
             at = (at - 1) / 2;
         }
 
-        heap[at] = entry;
+        heap[at] = due;
     }
 
-    private Entry Pop()
+    private int Pop()
     {
-        var first = heap[0];
+        var first = heap[0].Place;
         var last = heap[--count];
-        heap[count] = default;
         var at = 0;
         for (var child = 1; child < count; child = (2 * at) + 1)
         {
@@ -124,17 +134,19 @@ internal sealed class SimScheduler(IChoice choice)
         return first;
     }
 
-    private struct Entry(long ticks, SimProcess? life, SendOrPostCallback? callback, object? state, long setting)
+    /// <summary>Moved about in the queue, so nothing that the collector has to be told of.</summary>
+    private readonly record struct Due(long Ticks, int Tie, int Place)
     {
-        public long Ticks = ticks;
-        public int Tie;
+        public bool IsBefore(in Due other) => Ticks != other.Ticks ? Ticks < other.Ticks : Tie < other.Tie;
+    }
+
+    private readonly struct Entry(SimProcess? life, SendOrPostCallback? callback, object? state, long setting)
+    {
         public readonly SimProcess? Life = life;
         public readonly SendOrPostCallback? Callback = callback;
         public readonly object? State = state;
 
         /// <summary>Of a timer when this was queued; 0 for anything else.</summary>
         public readonly long Setting = setting;
-
-        public readonly bool IsBefore(in Entry other) => Ticks != other.Ticks ? Ticks < other.Ticks : Tie < other.Tie;
     }
 }

@@ -103,7 +103,7 @@ public class DomainTests
     }
 
     [Theory]
-    [InlineData("MDT_VERSION=5", "MDT_VERSION=4", DomainError.WrongVersion, "VERSION")]
+    [InlineData("MDT_VERSION=5", "MDT_VERSION=3", DomainError.WrongVersion, "VERSION")]
     [InlineData("MDT_VERSION=5", "MDT_VERSION=five", DomainError.BadValue, "VERSION")]
     [InlineData("MDT_VERSION=5", "other", DomainError.MissingKey, "VERSION")]
     [InlineData("MDT_BLOCK_SIZE=512", "MDT_BLOCK_SIZE=1024", DomainError.BadValue, "BLOCK_SIZE")]

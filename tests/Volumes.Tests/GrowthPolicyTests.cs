@@ -90,6 +90,39 @@ public class GrowthPolicyTests
         Assert.InRange(step.TargetBytes, GiB + 128 * MiB, GiB + 2560 * MiB);
     }
 
+    [Fact]
+    public void The_arithmetic_shows_every_figure_of_the_worked_example()
+    {
+        var weighed = GrowthPolicy.Default.Weigh(400.0 * MiB, TenMilliseconds);
+        Assert.Equal((16 * MiB, 64 * MiB, 64 * MiB), (weighed.AwaitedBytes, weighed.MinimumWatermarkBytes, weighed.WatermarkBytes));
+        Assert.Equal((400 * MiB, 128 * MiB, 512 * MiB), (weighed.LastingBytes, weighed.MinimumChunkBytes, weighed.ChunkBytes));
+        Assert.True(weighed.IsMeasured);
+        Assert.Equal((64 * MiB, 128 * MiB, false), GrowthPolicy.Default.Weigh(0, TimeSpan.Zero) is var idle ? (idle.WatermarkBytes, idle.ChunkBytes, idle.IsMeasured) : default);
+    }
+
+    [Fact]
+    public void Watermark_and_chunk_never_fall_below_the_configured_ones_never_pass_the_limit_and_only_grow_with_rate_and_latency() =>
+        Forall.Of(
+            from rate in Gen.Choose(-10, 10_000_000)
+            from latency in Gen.Choose(-5, 200_000)
+            from more in Gen.Choose(0, 1_000_000)
+            from ovirt in Gen.Elements(true, false)
+            select (rate * (double)MiB / 1000, TimeSpan.FromMilliseconds(latency), more, ovirt),
+            input =>
+            {
+                var (rate, latency, more, ovirt) = input;
+                var policy = ovirt ? GrowthPolicy.Ovirt : GrowthPolicy.Default;
+                var weighed = policy.Weigh(rate, latency);
+                var idle = policy.Weigh(0, TimeSpan.Zero);
+                Assert.InRange(weighed.WatermarkBytes, idle.WatermarkBytes, policy.MaximumChunkBytes);
+                Assert.InRange(weighed.ChunkBytes, Math.Max(idle.ChunkBytes, weighed.WatermarkBytes), policy.MaximumChunkBytes);
+                Assert.Equal(0, weighed.ChunkBytes % policy.ExtentBytes);
+                foreach (var worse in new[] { policy.Weigh(rate + (more * MiB / 1000.0), latency), policy.Weigh(rate, latency + TimeSpan.FromMilliseconds(more)) })
+                {
+                    Assert.True(worse.WatermarkBytes >= weighed.WatermarkBytes && worse.ChunkBytes >= weighed.ChunkBytes);
+                }
+            }, 3000);
+
     /// A guest that writes at the measured rate must get through: simulated second by second against the policy's own answers.
     [Fact]
     public void A_guest_at_a_steady_rate_never_reaches_the_end() =>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvirtSpm.Leases.Ballot;
 using OvirtSpm.Leases.OnDisk;
 
@@ -70,12 +71,20 @@ public sealed partial class ResourceLease
         {
             watch = null;
             var bytes = lease.knownHosts == 0 ? lease.geometry.AlignBytes : lease.geometry.BallotReadBytes(lease.knownHosts);
-            var area = new byte[bytes];
-            if (await lease.io.ReadAsync(lease.offset, area, keeper.Timing.IoTimeout) is { } failure)
+            var area = ArrayPool<byte>.Shared.Rent(bytes);
+            if (await lease.io.ReadAsync(lease.offset, area.AsMemory(0, bytes), keeper.Timing.IoTimeout) is { } failure)
             {
+                // Not given back: after a time-out the memory is the device's.
                 return await FailedAsync(failure);
             }
 
+            var outcome = await TakeInAsync(area, bytes);
+            ArrayPool<byte>.Shared.Return(area);
+            return outcome;
+        }
+
+        private async ValueTask<AcquireOutcome?> TakeInAsync(byte[] area, int bytes)
+        {
             var error = ResourceSector.Check(area.AsSpan(0, lease.geometry.SectorSize), lease.geometry, keeper.Lockspace, lease.resource, out var leader);
             if (error == RecordError.None && leader!.NumHosts < (ulong)keeper.HostId)
             {
@@ -203,8 +212,9 @@ public sealed partial class ResourceLease
                 return null;
             }
 
-            var area = new byte[lease.geometry.BallotReadBytes(steps.Round.NumHosts)];
-            if (await lease.io.ReadAsync(lease.offset, area, keeper.Timing.IoTimeout) is { } failure)
+            var bytes = lease.geometry.BallotReadBytes(steps.Round.NumHosts);
+            var area = ArrayPool<byte>.Shared.Rent(bytes);
+            if (await lease.io.ReadAsync(lease.offset, area.AsMemory(0, bytes), keeper.Timing.IoTimeout) is { } failure)
             {
                 return await FailedAsync(failure);
             }
@@ -220,6 +230,7 @@ public sealed partial class ResourceLease
                 NoteSharer(host, sector);
             }
 
+            ArrayPool<byte>.Shared.Return(area);
             return null;
         }
 

@@ -24,6 +24,9 @@ public sealed partial class ResourceLease
     private ulong retracted;
     private int busy;
 
+    /// <summary>What the last look was read into; null while a look is under way. There is one every second.</summary>
+    private byte[]? peeked;
+
     /// <param name="area">Where the resource lies; may be another range than the lockspace's.</param>
     /// <param name="offsetBytes">Of the resource in it; a multiple of the geometry's area size.</param>
     /// <exception cref="ArgumentException">A name or the place does not fit, or the lockspace is not the keeper's.</exception>
@@ -65,7 +68,7 @@ public sealed partial class ResourceLease
     /// <summary>A cheap look: one read of two sectors, one more when the leader was written by somebody else than its owner.</summary>
     public async ValueTask<LeaderView> PeekAsync()
     {
-        var head = new byte[2 * geometry.SectorSize];
+        var head = Interlocked.Exchange(ref peeked, null) ?? new byte[2 * geometry.SectorSize];
         var failure = await io.ReadAsync(offset, head, keeper.Timing.IoTimeout);
         if (failure is not null)
         {
@@ -81,6 +84,7 @@ public sealed partial class ResourceLease
         // Nobody clears a request: it is answered as soon as the lease has reached the version it wants.
         var asked = RequestRecord.TryParse(head.AsSpan(geometry.SectorSize), out var request) == RecordError.None
             && request.Mode != 0 && request.LeaseVersion > leader!.LeaseVersion;
+        peeked = head;
         var free = leader!.Timestamp == 0;
         if (!free && leader.WriteId != leader.OwnerId)
         {

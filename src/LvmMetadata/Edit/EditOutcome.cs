@@ -19,7 +19,8 @@ public abstract record EditOutcome
     /// <param name="Name">Name that another volume has.</param>
     public sealed record Exists(string Name) : EditOutcome;
 
-    public sealed record NoSpace(long NeededExtents, long FreeExtents) : EditOutcome;
+    /// <param name="KeptExtents">Free, and kept for others; whoever asks decides for whom.</param>
+    public sealed record NoSpace(long NeededExtents, long FreeExtents, long KeptExtents = 0) : EditOutcome;
 
     /// <param name="Reason">What is wrong and what to do, for people.</param>
     public sealed record Refused(string Reason) : EditOutcome;

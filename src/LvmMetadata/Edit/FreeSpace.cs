@@ -77,6 +77,33 @@ internal sealed class FreeSpace
         return new FreeSpace(ImmutableSortedSet.CreateRange(ByPlace, runs), givable, allocatable, givable.Sum(pv => pv.Item2));
     }
 
+    /// <summary>The same extents, given away on these physical volumes only. Costs nothing where that is so already.</summary>
+    public FreeSpace Offering(ImmutableArray<bool> may)
+    {
+        if (may.AsSpan().SequenceEqual(allocatable.AsSpan()))
+        {
+            return this;
+        }
+        var next = givable.ToBuilder();
+        for (var pv = 0; pv < may.Length; pv++)
+        {
+            if (may[pv] != allocatable[pv])
+            {
+                var own = may[pv] ? places.Where(run => run.PvIndex == pv).ToList() : [];
+                next[pv] = (ImmutableSortedSet.CreateRange(BySize, own), own.Sum(run => run.Length));
+            }
+        }
+        return new FreeSpace(places, next.ToImmutable(), may, next.Sum(pv => pv.Extents));
+    }
+
+    /// <summary>With one more physical volume, all of it free.</summary>
+    public FreeSpace WithPhysicalVolume(long extents)
+    {
+        var run = new ExtentRun(allocatable.Length, 0, extents);
+        return new FreeSpace(
+            places.Add(run), givable.Add((ImmutableSortedSet.Create(BySize, run), extents)), allocatable.Add(true), AllocatableExtents + extents);
+    }
+
     /// <summary>How many extents from this one on are free and may be given away.</summary>
     public long GivableAt(int pv, long start) =>
         pv >= 0 && pv < allocatable.Length && allocatable[pv] && Containing(pv, start) is { } run ? run.End - start : 0;

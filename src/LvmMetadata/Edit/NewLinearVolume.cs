@@ -10,13 +10,13 @@ internal static class NewLinearVolume
     private static readonly ImmutableArray<string> WritableLocked = ["READ", "VISIBLE"];
 
     public static LogicalVolume Make(
-        VolumeGroup group, string name, LvmUuid id, List<ExtentRun> runs, ImmutableArray<string> tags, DateTimeOffset createdAt, string host, int ordinal)
+        VolumeGroup group, ImmutableArray<PhysicalVolume> pvs, string name, LvmUuid id, List<ExtentRun> runs, ImmutableArray<string> tags, DateTimeOffset createdAt, string host, int ordinal)
     {
         var segments = ImmutableArray.CreateBuilder<LvSegment>(runs.Count);
         long start = 0;
         foreach (var run in runs)
         {
-            segments.Add(LogicalVolumeEdit.NewSegment(start, run, group.PhysicalVolumes));
+            segments.Add(LogicalVolumeEdit.NewSegment(start, run, pvs));
             start += run.Length;
         }
         // In a group with a system id lvm2 hides WRITE from old tools, in every volume too.

@@ -7,6 +7,7 @@ namespace OvirtSpm.LvmMetadata.Edit;
 /// <summary>Stamps the few keys of the group that a commit changes.</summary>
 internal static class SkeletonEdit
 {
+    /// <param name="epoch">Null: the text is not to look like one of ours.</param>
     public static VolumeGroupSkeleton Stamp(VolumeGroupSkeleton skeleton, uint seqno, ImmutableArray<string>? tags, ulong? epoch, byte[] trailer)
     {
         var items = skeleton.Items.ToBuilder();
@@ -29,7 +30,31 @@ internal static class SkeletonEdit
             var after = IndexOf(items, "metadata_copies") >= 0 ? "metadata_copies" : "extent_size";
             Set(items, VolumeGroup.TripwireKey, after, new ConfigWriter().Raw("spm_epoch = "u8).Number((long)stamp));
         }
+        else if (IndexOf(items, VolumeGroup.TripwireKey) is var tripwire and >= 0)
+        {
+            items.RemoveAt(tripwire);
+        }
         return skeleton with { Items = items.ToImmutable(), Trailer = trailer };
+    }
+
+    /// <summary>More physical volumes, behind those that are there.</summary>
+    public static VolumeGroupSkeleton Add(VolumeGroupSkeleton skeleton, ImmutableArray<PhysicalVolume> added)
+    {
+        if (added.IsEmpty)
+        {
+            return skeleton;
+        }
+        var items = skeleton.Items.ToBuilder();
+        var index = IndexOf(items, "physical_volumes");
+        var text = new ConfigWriter();
+        foreach (var pv in added)
+        {
+            PhysicalVolumeText.Append(text.Raw(text.Written.IsEmpty ? ""u8 : "\n"u8), pv);
+        }
+        // Before the section's own brace, on lines of its own: what stands there may be a comment.
+        var there = items[index].Bytes;
+        items[index] = items[index] with { Bytes = (byte[])[.. there.Span[..^1], .. text.Written, .. "\n}"u8] };
+        return skeleton with { Items = items.ToImmutable() };
     }
 
     private static void Set(ImmutableArray<SkeletonItem>.Builder items, string key, string after, ConfigWriter statement)

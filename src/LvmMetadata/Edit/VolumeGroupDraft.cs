@@ -8,7 +8,7 @@ namespace OvirtSpm.LvmMetadata.Edit;
 /// A change costs its own volume only: the others keep their objects and their bytes, free space and the index by name are
 /// trees that are shared with the group. A change that fails leaves the batch as it was.
 /// </remarks>
-public sealed class VolumeGroupDraft
+public sealed partial class VolumeGroupDraft
 {
     private readonly Dictionary<int, LogicalVolume?> changes = [];
     private readonly int firstNewOrdinal;
@@ -18,12 +18,16 @@ public sealed class VolumeGroupDraft
     private FreeSpace free;
     private long blockBytes;
     private ImmutableHashSet<LvmUuid>? ids;
+    private bool isLastOfOurs;
 
-    public VolumeGroupDraft(VolumeGroup from)
+    /// <param name="isSeen">Physical volumes whose extents may be given away; null: all that are allocatable.</param>
+    public VolumeGroupDraft(VolumeGroup from, Func<PhysicalVolume, bool>? isSeen = null)
     {
         From = from;
+        pvs = from.PhysicalVolumes;
+        this.isSeen = isSeen;
         byName = from.Interior.ByName;
-        free = from.Interior.Free;
+        free = from.Interior.Free.Offering(Offered(null));
         blockBytes = from.Interior.BlockBytes;
         ids = from.Interior.Ids;
         tags = from.Tags;
@@ -33,7 +37,7 @@ public sealed class VolumeGroupDraft
     /// <summary>The group this batch changes.</summary>
     public VolumeGroup From { get; }
 
-    public bool HasChanges => changes.Count > 0 || tags != From.Tags;
+    public bool HasChanges => changes.Count > 0 || tags != From.Tags || pvs != From.PhysicalVolumes;
 
     /// <summary>Every volume that is not as it was: before (null: new) and after (null: gone), those that are gone first.</summary>
     public IEnumerable<(LogicalVolume? Before, LogicalVolume? After)> Changes => changes
@@ -80,7 +84,7 @@ public sealed class VolumeGroupDraft
         {
             return new EditOutcome.NoSpace(extents, placement is { } at ? free.GivableAt(at.PvIndex, at.StartExtent) : free.AllocatableExtents);
         }
-        var volume = NewLinearVolume.Make(From, name, id, runs, wanted, createdAt, host, nextOrdinal);
+        var volume = NewLinearVolume.Make(From, pvs, name, id, runs, wanted, createdAt, host, nextOrdinal);
         ids = ids!.Add(id);
         free = after;
         nextOrdinal++;
@@ -89,7 +93,8 @@ public sealed class VolumeGroupDraft
     }
 
     /// <param name="newExtentCount">Absolute: repeating the request is harmless.</param>
-    public EditOutcome Extend(string name, long newExtentCount)
+    /// <param name="alsoSeen">Physical volumes that the volume's user sees; null: all.</param>
+    public EditOutcome Extend(string name, long newExtentCount, Func<PhysicalVolume, bool>? alsoSeen = null)
     {
         if (Changeable(name, out var volume) is { } refused)
         {
@@ -110,12 +115,13 @@ public sealed class VolumeGroupDraft
         var needed = newExtentCount - volume.ExtentCount;
         var tail = volume.Segments[^1];
         var growAt = new Placement(tail.Areas[0].PvIndex, tail.Areas[0].StartExtent + tail.ExtentCount);
-        if (ExtentAllocator.Plan(free, needed, growAt, out var after) is not { } runs)
+        var given = free.Offering(Offered(alsoSeen));
+        if (ExtentAllocator.Plan(given, needed, growAt, out var after) is not { } runs)
         {
-            return new EditOutcome.NoSpace(needed, free.AllocatableExtents);
+            return new EditOutcome.NoSpace(needed, given.AllocatableExtents);
         }
-        var grown = LogicalVolumeEdit.Grown(volume, runs, From.PhysicalVolumes, From.ExtentSizeBytes);
-        free = after;
+        var grown = LogicalVolumeEdit.Grown(volume, runs, pvs, From.ExtentSizeBytes);
+        free = after.Offering(Offered(null));
         Put(volume, grown);
         return new EditOutcome.Done(newExtentCount);
     }
@@ -136,7 +142,7 @@ public sealed class VolumeGroupDraft
         var (wanted, after) = (tags.Distinct().ToImmutableArray(), free);
         foreach (var run in runs)
         {
-            if (run.PvIndex < 0 || run.PvIndex >= From.PhysicalVolumes.Length || run.Length < 1
+            if (run.PvIndex < 0 || run.PvIndex >= pvs.Length || run.Length < 1
                 || ExtentAllocator.PlanAt(after, run.Length, new Placement(run.PvIndex, run.Start), out after) is null)
             {
                 return new EditOutcome.NoSpace(run.Length, 0);
@@ -147,8 +153,8 @@ public sealed class VolumeGroupDraft
             return new EditOutcome.Refused($"volume '{name}': no extents, or tags that LVM does not take");
         }
         var next = there is null
-            ? NewLinearVolume.Make(From, name, id, [.. runs], wanted, createdAt, host, nextOrdinal++)
-            : LogicalVolumeEdit.Grown(there, [.. runs], From.PhysicalVolumes, From.ExtentSizeBytes);
+            ? NewLinearVolume.Make(From, pvs, name, id, [.. runs], wanted, createdAt, host, nextOrdinal++)
+            : LogicalVolumeEdit.Grown(there, [.. runs], pvs, From.ExtentSizeBytes);
         ids = there is null ? ids!.Add(id) : ids;
         free = after;
         Put(there, next);
@@ -247,6 +253,9 @@ public sealed class VolumeGroupDraft
         return new EditOutcome.Done(0);
     }
 
+    /// <summary>The text of this batch carries neither epoch nor tripwire: it is as if we had never written this group. Nothing is committed after it.</summary>
+    public void LeaveToOthers() => isLastOfOurs = true;
+
     /// <summary>The group after the batch, stamped for one commit.</summary>
     /// <exception cref="InvalidOperationException">The group must not be written, see <see cref="VolumeGroup.WriteRefusal"/>.</exception>
     public VolumeGroup Build(uint seqno, ulong epoch, DateTimeOffset when, string description, string host)
@@ -255,11 +264,11 @@ public sealed class VolumeGroupDraft
         {
             throw new InvalidOperationException(refusal);
         }
-        var stamped = tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1
-            ? tags
+        var stamped = isLastOfOurs ? [.. tags.Where(tag => !EpochTag.Is(tag))]
+            : tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1 ? tags
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
-        var skeleton = SkeletonEdit.Stamp(From.Interior.Skeleton, seqno, stamped == From.Tags ? null : stamped, epoch, trailer);
+        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(From.Interior.Skeleton, pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,
@@ -269,10 +278,10 @@ public sealed class VolumeGroupDraft
             Status = From.Status,
             Flags = From.Flags,
             Tags = stamped,
-            PhysicalVolumes = From.PhysicalVolumes,
+            PhysicalVolumes = pvs,
             LogicalVolumes = changes.Count == 0 ? From.LogicalVolumes : VolumeList.Apply(From.LogicalVolumes, changes, firstNewOrdinal, nextOrdinal),
-            Epoch = epoch,
-            HasTripwire = true,
+            Epoch = isLastOfOurs ? null : epoch,
+            HasTripwire = !isLastOfOurs,
             WriteRefusal = null,
             Description = description,
             WriterHost = host,

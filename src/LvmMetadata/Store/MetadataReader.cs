@@ -8,8 +8,11 @@ public static class MetadataReader
 {
     /// <param name="pvs">All physical volumes of the group; devices without a label are reported.</param>
     /// <param name="notBelow">R5: never believe anything older than what was already seen.</param>
+    /// <param name="othersElsewhere">Physical volumes of the group that are not given are no problem: their metadata areas are ignored, as
+    /// oVirt has it, and somebody else looks after their extents.</param>
     /// <exception cref="IOException">A device failed.</exception>
-    public static async ValueTask<VolumeGroupRead> ReadAsync(IReadOnlyList<IPvArea> pvs, MetadataVersion? notBelow = null)
+    public static async ValueTask<VolumeGroupRead> ReadAsync(
+        IReadOnlyList<IPvArea> pvs, MetadataVersion? notBelow = null, bool othersElsewhere = false)
     {
         var reports = new List<CopyReport>();
         var groups = new List<VolumeGroup?>();
@@ -45,7 +48,7 @@ public static class MetadataReader
         var deviceProblems = new List<string>();
         if (best is not null)
         {
-            CheckDevices(best, pvs, labels, deviceProblems);
+            CheckDevices(best, pvs, labels, deviceProblems, othersElsewhere);
             problems.AddRange(deviceProblems);
         }
         var ring = best is null ? await RingSearch.SearchAsync(pvs, reports) : [];
@@ -84,19 +87,23 @@ public static class MetadataReader
     }
 
     /// <returns>What the devices lack for this group, for people; or null.</returns>
-    internal static string? DeviceProblem(VolumeGroup group, IReadOnlyList<IPvArea> pvs, IReadOnlyList<PvLabel?> labels)
+    internal static string? DeviceProblem(VolumeGroup group, IReadOnlyList<IPvArea> pvs, IReadOnlyList<PvLabel?> labels, bool othersElsewhere)
     {
         var problems = new List<string>();
-        CheckDevices(group, pvs, [.. labels], problems);
+        CheckDevices(group, pvs, [.. labels], problems, othersElsewhere);
         return problems.Count == 0 ? null : string.Join("; ", problems);
     }
 
     /// <summary>Nobody else checks that the extents fit the device; a volume beyond its end would fail at the guest's first write.</summary>
-    private static void CheckDevices(VolumeGroup group, IReadOnlyList<IPvArea> pvs, List<PvLabel?> labels, List<string> problems)
+    private static void CheckDevices(VolumeGroup group, IReadOnlyList<IPvArea> pvs, List<PvLabel?> labels, List<string> problems, bool othersElsewhere)
     {
         foreach (var pv in group.PhysicalVolumes)
         {
             var index = labels.FindIndex(label => label?.PvUuid == pv.Uuid);
+            if (index < 0 && othersElsewhere && pv.Index > 0)
+            {
+                continue;
+            }
             if (index < 0)
             {
                 problems.Add($"physical volume {pv.SectionName} ({pv.Uuid}, last seen as '{pv.DeviceHint}') is not among the devices given");

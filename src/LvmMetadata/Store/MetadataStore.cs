@@ -9,13 +9,16 @@ public sealed class MetadataStore
     private readonly IReadOnlyList<IPvArea> pvs;
     private readonly TimeProvider clock;
     private readonly string host;
+    private readonly bool othersElsewhere;
     private readonly MetadataWriter writer = new();
     private List<MetadataCopy> copies;
     private ulong? poisonedEpoch;
     private bool busy;
 
-    private MetadataStore(IReadOnlyList<IPvArea> pvs, TimeProvider clock, string host, VolumeGroup current, List<MetadataCopy> copies)
+    private MetadataStore(
+        IReadOnlyList<IPvArea> pvs, TimeProvider clock, string host, VolumeGroup current, List<MetadataCopy> copies, bool othersElsewhere)
     {
+        this.othersElsewhere = othersElsewhere;
         this.pvs = pvs;
         this.clock = clock;
         this.host = host;
@@ -38,12 +41,13 @@ public sealed class MetadataStore
     /// <param name="pvs">All physical volumes of the group.</param>
     /// <param name="clock">Time stamps in the text.</param>
     /// <param name="host">This host's name in the text.</param>
+    /// <param name="othersElsewhere">As in <see cref="MetadataReader.ReadAsync"/>.</param>
     /// <exception cref="IOException">A device failed.</exception>
-    public static async ValueTask<OpenOutcome> OpenAsync(IReadOnlyList<IPvArea> pvs, TimeProvider clock, string host)
+    public static async ValueTask<OpenOutcome> OpenAsync(IReadOnlyList<IPvArea> pvs, TimeProvider clock, string host, bool othersElsewhere = false)
     {
-        var read = await MetadataReader.ReadAsync(pvs);
+        var read = await MetadataReader.ReadAsync(pvs, null, othersElsewhere);
         return read.Group is { } group
-            ? new OpenOutcome.Opened(new MetadataStore(pvs, clock, host, group, MetadataCopy.From(pvs, read)), read)
+            ? new OpenOutcome.Opened(new MetadataStore(pvs, clock, host, group, MetadataCopy.From(pvs, read), othersElsewhere), read)
             : new OpenOutcome.Refused(read.Problem ?? "no volume group was found", read);
     }
 
@@ -101,10 +105,10 @@ public sealed class MetadataStore
     /// <summary>Makes a kept text current again, whatever is on the disk now: the first commit of an epoch. Nobody may use a volume meanwhile.</summary>
     /// <param name="kept">With the same devices as the group on the disk.</param>
     public static async ValueTask<TakeOverOutcome> RestoreAsync(
-        IReadOnlyList<IPvArea> pvs, VolumeGroup kept, IWriteGuard guard, TimeProvider clock, string host)
+        IReadOnlyList<IPvArea> pvs, VolumeGroup kept, IWriteGuard guard, TimeProvider clock, string host, bool othersElsewhere = false)
     {
-        var read = await MetadataReader.ReadAsync(pvs);
-        if (TakeOverRules.RestoreObjection(read, kept, guard, MetadataReader.DeviceProblem(kept, pvs, read.Labels)) is { } objection)
+        var read = await MetadataReader.ReadAsync(pvs, null, othersElsewhere);
+        if (TakeOverRules.RestoreObjection(read, kept, guard, MetadataReader.DeviceProblem(kept, pvs, read.Labels, othersElsewhere)) is { } objection)
         {
             return objection;
         }
@@ -112,7 +116,7 @@ public sealed class MetadataStore
         {
             return new TakeOverOutcome.NotIssued("the group's sequence numbers are used up; recreate the group");
         }
-        var store = new MetadataStore(pvs, clock, host, kept, MetadataCopy.From(pvs, read));
+        var store = new MetadataStore(pvs, clock, host, kept, MetadataCopy.From(pvs, read), othersElsewhere);
         return await store.RollForwardAsync(read, kept, seqno, guard, $"restore what was kept of seqno {kept.Seqno}", isFirst: true);
     }
 
@@ -207,7 +211,7 @@ public sealed class MetadataStore
         {
             throw new InvalidOperationException("a store that leads does not refresh; it polls and adopts");
         }
-        var read = await MetadataReader.ReadAsync(pvs, Current.Version);
+        var read = await MetadataReader.ReadAsync(pvs, Current.Version, othersElsewhere);
         if (read.Group is { } group)
         {
             Current = group;
@@ -239,7 +243,7 @@ public sealed class MetadataStore
         switch (Note(await writer.WriteAsync(copies, next, guard, isFirst), guard))
         {
             case CommitOutcome.Committed:
-                Epoch = guard.Epoch;
+                Epoch = next.Epoch; // none when the group was left to others: nothing of this store follows
                 return new TakeOverOutcome.TakenOver(next, behind);
             case CommitOutcome.NotIssued { Reason: var reason }:
                 return new TakeOverOutcome.NotIssued(reason);
@@ -272,7 +276,7 @@ public sealed class MetadataStore
     {
         try
         {
-            return await MetadataReader.ReadAsync(pvs, notBelow);
+            return await MetadataReader.ReadAsync(pvs, notBelow, othersElsewhere);
         }
         catch (IOException failure)
         {

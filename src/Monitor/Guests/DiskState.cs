@@ -7,8 +7,9 @@ namespace OvirtSpm.Monitor.Guests;
 /// <param name="PausedForSpace">QEMU stopped the guest because a write to this disk met the end of it.</param>
 /// <param name="ThresholdBytes">Null when none is set.</param>
 /// <param name="LastLatency">Threshold event to larger size usable; null before the first extend.</param>
+/// <param name="ExtendLatency">The slowest of the recent ones, as the growth policy sees it; zero before the first.</param>
 /// <param name="Detail">Why the phase is what it is, for people; empty when there is nothing to say.</param>
 public sealed record DiskState(
     VolumeKey Volume, string NodeName, DiskPhase Phase, bool PausedForSpace,
     long AllocatedBytes, long MaximumBytes, long HighestWrittenBytes, long? ThresholdBytes,
-    long Extends, TimeSpan? LastLatency, double BytesPerSecond, string Detail);
+    long Extends, TimeSpan? LastLatency, double BytesPerSecond, TimeSpan ExtendLatency, string Detail);

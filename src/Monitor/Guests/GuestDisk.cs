@@ -43,7 +43,7 @@ internal sealed class GuestDisk(VolumeKey volume, string nodeName, GrowthPolicy 
     public long? NeededSince { get; set; }
 
     public DiskState Snapshot => new(volume, NodeName, Watch.Phase, Watch.Paused, Watch.AllocatedBytes, Watch.MaximumBytes,
-        Watch.HighestBytes, Watch.ThresholdBytes, Extends, LastLatency, rate.BytesPerSecond,
+        Watch.HighestBytes, Watch.ThresholdBytes, Extends, LastLatency, rate.BytesPerSecond, latency,
         Trouble.Length > 0 ? Trouble : Watch.Detail);
 
     public IReadOnlyList<DiskEffect> Step(DiskInput input, long timestamp)

@@ -9,7 +9,7 @@ namespace OvirtSpm.Node.Activation;
 /// From the base up, so that whoever wants to merge or delete a layer sees our entries before the leaf is served; the chain is
 /// followed again afterwards, because it may have been merged in between.
 /// </remarks>
-sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
+sealed class ChainActivator(PoolDomain domain, VolumeActivator activator, TimeProvider clock)
 {
     readonly SemaphoreSlim changing = new(1);
 
@@ -22,7 +22,7 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
         await changing.WaitAsync();
         try
         {
-            var chain = Chain(await LunReader.ViewAsync(domain), reference);
+            var chain = Chain(await LunReader.SettledViewAsync(domain, clock), reference);
             var added = new List<Guid>();
             try
             {
@@ -37,7 +37,7 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
                 }
                 var isNew = activator.Find(chain[0].Uuid) is null;
                 var active = await activator.ActivateAsync(chain[0].Name, readOnly, exclusive);
-                if (chain.Count > 1 && !Chain(await LunReader.ViewAsync(domain), chain[0].Name).Select(v => v.Uuid).SequenceEqual(chain.Select(v => v.Uuid)))
+                if (chain.Count > 1 && !Chain(await LunReader.SettledViewAsync(domain, clock), chain[0].Name).Select(v => v.Uuid).SequenceEqual(chain.Select(v => v.Uuid)))
                 {
                     if (isNew)
                     {
@@ -91,9 +91,17 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator)
         {
             return;
         }
-        foreach (var layer in ActiveChains(await LunReader.ViewAsync(domain)).SelectMany(chain => chain.Skip(1)))
+        await changing.WaitAsync();
+        try
         {
-            below.Add(layer.Uuid);
+            foreach (var layer in ActiveChains(await LunReader.ViewAsync(domain)).SelectMany(chain => chain.Skip(1)))
+            {
+                below.Add(layer.Uuid);
+            }
+        }
+        finally
+        {
+            changing.Release();
         }
     }
 

@@ -32,6 +32,9 @@ public interface IDataDevice
     /// <param name="mayPunch">The space may be given back to a file system below; otherwise it stays allocated.</param>
     ValueTask ZeroAsync(long offsetBytes, long lengthBytes, bool mayPunch);
 
+    /// <summary>The most one discard should be; 0 where the device takes none.</summary>
+    long DiscardStepBytes => 32L << 20;
+
     /// <summary>Advice that nobody needs the content any more; what the range reads as afterwards is not defined.</summary>
     ValueTask DiscardAsync(long offsetBytes, long lengthBytes);
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using OvirtSpm.LvmMetadata.Mapping;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
@@ -25,74 +24,19 @@ sealed partial class VolumeActivator(
 
     public ActiveVolume? Find(Guid volume) => active.GetValueOrDefault(volume);
 
+    /// <summary>Physical volumes whose extents this host can use.</summary>
+    public IReadOnlyList<string> Devices => domain.Devices.Seen;
+
+    /// <summary>Reads the metadata, and looks for devices that were added.</summary>
+    /// <returns>True when this host sees more than before.</returns>
+    public async Task<bool> LookForDevicesAsync()
+    {
+        var before = domain.Devices.Seen.Count;
+        await domain.ReadMetadataAsync();
+        return domain.Devices.Seen.Count > before;
+    }
+
     public ActiveVolume? FindBySocket(string path) => active.Values.FirstOrDefault(a => a.Served.SocketPath == path);
-
-    /// <summary>Serves again what this machine had active when its node ended. The guests notice nothing (they reconnect).</summary>
-    /// <remarks>
-    /// The entries in our map, of this machine and boot, kept the extents ours all the time (R11); the caller holds R7's lock, so
-    /// every write of the earlier life has returned. No lease is needed to go on with what was never given up (R12).
-    /// </remarks>
-    public async Task RestoreAsync()
-    {
-        // A deactivation meanwhile would clear an entry that has been read here, and its volume would be served without one.
-        await changing.WaitAsync();
-        try
-        {
-            await RestoreInsideAsync();
-        }
-        finally
-        {
-            changing.Release();
-        }
-    }
-
-    async Task RestoreInsideAsync()
-    {
-        var own = await maps.ReadOwnAsync();
-        var mine = own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == membership.Identity.MapOwner)
-            // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
-            .SelectMany(part => part.Sector!.Active()).Where(entry => entry.Mode is not ActivationMode.Working).ToList();
-        if (mine.Count == 0)
-        {
-            return;
-        }
-        var view = await LunReader.ViewAsync(domain);
-        var others = await maps.ReadAllAsync();
-        foreach (var (slot, mode) in mine)
-        {
-            if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { IsUsable: true } volume)
-            {
-                continue;
-            }
-            if (mode == ActivationMode.ReadWrite
-                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Working))
-            {
-                // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
-                // since all the others were read and this volume was found to be ours.
-                log($"volume {volume.Name} is not served again: another host has it active for writing, too");
-                continue;
-            }
-            try
-            {
-                if (mode == ActivationMode.ReadWrite && await VolumeLease.WasHeldAsync(domain, slot, membership.Identity.HostId) != false)
-                {
-                    // Its lease ended with the life that held it, and may be somebody else's by now. What cannot be believed may have said so:
-                    // a volume that is not served is asked for again, a second writer would not be noticed.
-                    log($"volume {volume.Name} was active exclusively and is not served again: activate it again");
-                    continue;
-                }
-                maps.TryHold(slot);
-                Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
-                log($"serving volume {volume.Name} again");
-            }
-            catch (Exception broken) when (broken is Refusal or IOException or ArgumentException)
-            {
-                // One that cannot be served must not take the others from their guests. Nobody writes it here: adopting clears its entry.
-                maps.Release(slot);
-                log($"volume {volume.Name} is not served again: {broken.Message}");
-            }
-        }
-    }
 
     /// <summary>The node ends: sockets close, so that guests wait for it to come back; the entries on the LUN stay (R11).</summary>
     public async Task CloseAsync()
@@ -140,6 +84,7 @@ sealed partial class VolumeActivator(
             }
             var before = await LunReader.ViewAsync(domain);
             var volume = Usable(before, before.Find(reference), readOnly);
+            domain.Devices.Require(before.Group, volume.Name);
             if (active.TryGetValue(volume.Uuid, out var there))
             {
                 if (there.Export.IsClosed)
@@ -173,7 +118,7 @@ sealed partial class VolumeActivator(
             // R10: keeps others away like a writer's entry. But a node that is killed before it has looked at their maps was never entitled
             // to write, and must not be when it starts again and cannot read one of them.
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.Working, generation);
-            var view = await LunReader.ViewAsync(domain);
+            var view = await LunReader.SettledViewAsync(domain, clock);
             var now = Usable(view, view.Find(volume.Name), readOnly);
             if (now.Tags.Slot != slot)
             {
@@ -327,12 +272,25 @@ sealed partial class VolumeActivator(
             throw Refusal.Unavailable("this node waits for the writes of its former life; what that left active stays so until they have returned. Ask again.");
         }
         // Held: a creation on this node has its writes on their way.
-        if (leftover is not { } slot || !maps.TryHold(slot))
+        if (leftover is not { } slot)
+        {
+            return;
+        }
+        if (waiting.Contains(slot))
+        {
+            throw Refusal.Unavailable("the volume is served again as soon as the metadata are settled; ask again then.");
+        }
+        if (!maps.TryHold(slot))
         {
             return;
         }
         try
         {
+            if (domain.Devices.MissingOfSlot(slot) is { } absent)
+            {
+                // R7: nothing proves that a former life's writes have returned from there.
+                throw Refusal.Unavailable($"the volume lies on {absent}, which this host does not see: it stays marked active on the LUN until it is seen again, or this machine was rebooted.");
+            }
             if ((await maps.ReadOwnAsync()).Active().Any(entry => entry.Slot == slot))
             {
                 await maps.SetAsync(slot, ActivationMode.Inactive, membership.Generation);
@@ -345,29 +303,24 @@ sealed partial class VolumeActivator(
     }
 
     /// <summary>Loads the segments of an extend's answer (R12).</summary>
-    public GrowOutcome? Grow(Guid volume, ExtendVolumeReply reply)
+    public async Task<GrowOutcome?> GrowAsync(Guid volume, ExtendVolumeReply reply)
     {
         if (Find(volume) is not { } there)
         {
             return null;
         }
-        var segments = reply.Segments.Select(segment => segment.PvUuid == PvUuid
-            ? new VolumeSegment(domain.Lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
-            : throw Refusal.Conflict($"volume {volume} now also lies on device {segment.PvUuid}, which this node does not have open."));
+        if (reply.Segments.Any(segment => !domain.Devices.Seen.Contains(segment.PvUuid)))
+        {
+            // Added to the domain since this host last looked.
+            await domain.ReadMetadataAsync();
+        }
+        var segments = reply.Segments.Select(segment => domain.Devices.Segment(reply.Volume, segment));
         return there.Export.Grow(new SegmentTable(segments, reply.Epoch, reply.Seqno));
     }
 
-    string PvUuid => domain.Group.PhysicalVolumes[0].Uuid.ToString();
-
     ActiveVolume Serve(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly, VolumeLease? lease = null)
     {
-        var ranges = VolumeMapping.Map(group, group.Find(volume.Name)!);
-        if (ranges.Any(range => range.PvIndex != 0))
-        {
-            throw Refusal.Conflict($"volume {volume.Name} lies on a second device, which this node does not have open.");
-        }
-        var table = new SegmentTable(
-            ranges.Select(range => new VolumeSegment(domain.Lun.Data, range.PvOffsetBytes, range.LengthBytes)), group.Epoch ?? 0, group.Seqno);
+        var table = domain.Devices.Table(group, group.Find(volume.Name)!);
         var maximum = DomainView.MaximumBytes(volume, group.ExtentSizeBytes);
         // What a raw LV has beyond its disk was not zeroed yet: an extend was cut short.
         var size = volume.Slot is { Format: VolumeFormat.Raw } ? maximum : Math.Max(maximum, volume.AllocatedBytes);
@@ -386,6 +339,11 @@ sealed partial class VolumeActivator(
     {
         if (!volume.IsUsable)
         {
+            throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
+        if (volume.Slot is { Format: VolumeFormat.Raw } && volume.Has(VolumeProblemKind.SizeMismatch))
+        {
+            // Its guest would read zeros where its data were. No step of ours leaves that behind: the LV grows first.
             throw Refusal.Conflict($"volume {volume.Name} cannot be used: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
         }
         if (!readOnly && volume.Slot!.Role == VolumeRole.Shared)

@@ -35,6 +35,8 @@ static class ApiServer
         MapChanging(app, node);
         MapLocal(app, node);
         MapHosts(app, node);
+        TaskRoutes.Map(app, node);
+        TransferRoutes.Map(app, node);
         return app;
     }
 
@@ -45,6 +47,7 @@ static class ApiServer
         app.MapGet("/v1/journal", node.JournalAsync);
         app.MapGet("/v1/volumes", node.ListVolumesAsync);
         app.MapGet("/v1/volumes/{reference}", (string reference) => node.GetVolumeAsync(reference));
+        app.MapGet("/v1/garbage", () => node.GarbageAsync(collect: false));
         app.MapGet("/metrics", () => Results.Text(node.Metrics(), "text/plain; version=0.0.4; charset=utf-8"));
         app.MapGet("/healthz", () =>
         {
@@ -58,13 +61,17 @@ static class ApiServer
     static void MapChanging(WebApplication app, INodeVerbs node)
     {
         app.MapPost("/v1/volumes", (CreateVolumeRequest request, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
+            TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.Begin(request)) : AtLeaderAsync(node, http, () => node.CreateVolumeAsync(request)));
         app.MapPost("/v1/volumes/{reference}/extend", (string reference, ExtendVolumeRequest request, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), request.HostId is null ? reference : null));
+            AtLeaderAsync(node, http, () => node.ExtendVolumeAsync(reference, request), volumeActiveHere: request.HostId is null ? reference : null));
         app.MapPost("/v1/volumes/{reference}/changes", (string reference, VolumeChange change, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
-        app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false)));
+            TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.Begin(reference, change)) : AtLeaderAsync(node, http, () => node.ChangeVolumeAsync(reference, change)));
+        app.MapPost("/v1/devices", (AddDeviceRequest request, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.AddDeviceAsync(request)));
+        app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, bool? discard, HttpRequest http) =>
+            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false, discard ?? false)));
+        app.MapPost("/v1/space", (SpaceRequest request, HttpRequest http) => AtLeaderAsync(node, http, () => node.SetSpaceAsync(request)));
+        app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }
 
     static void MapLocal(WebApplication app, INodeVerbs node)
@@ -88,7 +95,9 @@ static class ApiServer
             AtLeaderAsync(node, http, () => node.Hosts.ConfirmDeadAsync(host, request)));
     }
 
-    static async Task<IResult> AtLeaderAsync<T>(INodeVerbs node, HttpRequest http, Func<Task<T>> act, string? volumeActiveHere = null)
+    /// <param name="answer">How the result is answered, when not with 200.</param>
+    internal static async Task<IResult> AtLeaderAsync<T>(
+        INodeVerbs node, HttpRequest http, Func<Task<T>> act, Func<T, IResult>? answer = null, string? volumeActiveHere = null)
     {
         if (await node.RedirectToLeaderAsync(volumeActiveHere) is { } leader)
         {
@@ -96,7 +105,8 @@ static class ApiServer
         }
         try
         {
-            return Results.Ok(await act());
+            var result = await act();
+            return answer is null ? Results.Ok(result) : answer(result);
         }
         catch (Refusal refusal) when (refusal.Code == RefusalCode.NotLeader)
         {
@@ -129,6 +139,12 @@ static class ApiServer
             await context.Response.WriteAsJsonAsync(
                 new ErrorReply($"the request cannot be read: {bad.InnerException?.Message ?? bad.Message}", nameof(RefusalCode.Invalid)), Output.Json);
         }
+        catch (NotSupportedException unnamed) when (!context.Response.HasStarted)
+        {
+            // A body of one of several kinds that does not say of which.
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await context.Response.WriteAsJsonAsync(new ErrorReply($"the request cannot be read: {unnamed.Message}", nameof(RefusalCode.Invalid)), Output.Json);
+        }
         catch (IOException failed) when (!context.Response.HasStarted)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
@@ -139,6 +155,7 @@ static class ApiServer
     static int Status(RefusalCode code) => code switch
     {
         RefusalCode.Invalid => StatusCodes.Status400BadRequest,
+        RefusalCode.OutOfRange => StatusCodes.Status416RangeNotSatisfiable,
         RefusalCode.NotFound => StatusCodes.Status404NotFound,
         RefusalCode.Conflict => StatusCodes.Status409Conflict,
         RefusalCode.NotLeader => StatusCodes.Status421MisdirectedRequest,

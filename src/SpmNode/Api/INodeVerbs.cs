@@ -5,6 +5,10 @@ interface INodeVerbs : IPoolVerbs
 {
     IHostVerbs Hosts { get; }
 
+    ITaskVerbs Tasks { get; }
+
+    IDiskTransfers Transfers { get; }
+
     StatusReply Status();
 
     Task<IReadOnlyList<HostReply>> HostsAsync();

@@ -3,6 +3,7 @@ namespace OvirtSpm.Node.Api;
 /// <summary>What a node says of itself. Durations are seconds.</summary>
 /// <param name="LeaseMarginSeconds">Time left in which this host may act, if it never renewed again.</param>
 /// <param name="Watchdog"><c>none (unsafe)</c> unless a watchdog would reset this host when it hangs.</param>
+/// <param name="Space">Only the SPM's answer has it.</param>
 /// <param name="StaleWrites">Writes of a former SPM that landed late on the metadata, were found and replaced from memory.</param>
 public sealed record StatusReply(
     string Domain,
@@ -25,7 +26,8 @@ public sealed record StatusReply(
     long CommittedRequests,
     long StaleWrites,
     IReadOnlyList<ActiveVolumeReply> Active,
-    IReadOnlyList<string> Warnings);
+    IReadOnlyList<string> Warnings,
+    SpaceReply? Space = null);
 
 public sealed record ActiveVolumeReply(
     string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds, bool Exclusive = false);
@@ -47,4 +49,15 @@ public sealed record GuestDiskReply(
     int Extends,
     double? LastLatencyMilliseconds,
     string? Why,
-    IReadOnlyList<double> LatenciesMilliseconds);
+    IReadOnlyList<double> LatenciesMilliseconds,
+    GrowthReply? Growth = null);
+
+/// <summary>How a thin volume grows now, with the arithmetic. Sizes are bytes, rates bytes per second.</summary>
+/// <param name="AwaitedBytes">factor × rate × latency.</param>
+/// <param name="LastingBytes">rate × span.</param>
+/// <param name="WatermarkBytes">Free space at which an extend is asked for: the larger of awaited and minimum.</param>
+/// <param name="ChunkBytes">What one extend adds: the largest of minimum, lasting and watermark, in whole extents.</param>
+/// <param name="Source">Who measured it.</param>
+public sealed record GrowthReply(
+    double BytesPerSecond, double LatencySeconds, int Factor, long AwaitedBytes, long MinimumWatermarkBytes, long WatermarkBytes,
+    double SpanSeconds, long LastingBytes, long MinimumChunkBytes, long MaximumChunkBytes, long ChunkBytes, string Source);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 namespace OvirtSpm.Node.Api;
 
 /// <summary>One volume as people and programs see it. Sizes are bytes.</summary>
+/// <param name="Growth">Only from a node that has it active and watches its guest.</param>
 public sealed record VolumeReply(
     string Volume,
     string Image,
@@ -17,7 +18,11 @@ public sealed record VolumeReply(
     int? Slot,
     string State,
     IReadOnlyList<string> ActiveOn,
-    IReadOnlyList<string> Problems)
+    IReadOnlyList<string> Problems,
+    string? Description = null,
+    string? Legality = null,
+    int? Generation = null,
+    GrowthReply? Growth = null)
 {
     /// <summary>The answer to a merge that was done before: nothing is left of this volume, and its parent has it all.</summary>
     public static VolumeReply Merged(string volume) => new(volume, "", null, "", null, "cow", "sparse", 0, 0, 0, null, "merged", [], []);
@@ -40,7 +45,10 @@ public sealed record CreateVolumeRequest(
 /// <param name="HostId">The host that has the volume active and asks for itself; null when a person asks.</param>
 /// <param name="Epoch">The highest epoch the asking host has seen; a leader below it is no leader.</param>
 /// <param name="Request">As in <see cref="CreateVolumeRequest"/>.</param>
-public sealed record ExtendVolumeRequest(long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null);
+/// <param name="ByPerson">A person asks through that host: unlike a running guest's, such a request leaves part of the reserve.</param>
+/// <param name="Devices">Uuids of the physical volumes that the asking host sees: it is given extents of these only. Null: of all.</param>
+public sealed record ExtendVolumeRequest(
+    long SizeBytes, int? HostId, ulong? Generation, ulong? Epoch, string? Request = null, IReadOnlyList<string>? Devices = null, bool ByPerson = false);
 
 /// <summary>The answer that a host loads without reading metadata (R12).</summary>
 /// <param name="Segments">All segments of the volume in order.</param>
@@ -57,10 +65,15 @@ public sealed record SegmentReply(string PvUuid, long PvOffsetBytes, long Length
 [JsonDerivedType(typeof(Share), "share")]
 [JsonDerivedType(typeof(Describe), "describe")]
 [JsonDerivedType(typeof(Merge), "merge")]
+[JsonDerivedType(typeof(Collapse), "collapse")]
+[JsonDerivedType(typeof(Set), "set")]
 public abstract record VolumeChange
 {
     /// <summary>R24: the id of this request, the same whenever it is sent again; null for a caller that counts none.</summary>
     public string? Request { get; init; }
+
+    /// <summary>The guarded-operation rule, as oVirt has it: refused unless the volume has this generation, and raised when it is done. Null: whatever it has.</summary>
+    public int? ExpectedGeneration { get; init; }
 
     /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
     public sealed record Reduce : VolumeChange;
@@ -76,9 +89,19 @@ public abstract record VolumeChange
 
     /// <summary>Write it into its parent and delete it; the answer is the parent.</summary>
     public sealed record Merge : VolumeChange;
+
+    /// <summary>Write it and everything between into the base of its chain; the answer is the base.</summary>
+    public sealed record Collapse : VolumeChange;
+
+    /// <summary>What is said of it; null stays as it is.</summary>
+    /// <param name="Description">The whole text, as oVirt's engine writes it; an alias is inside it as <c>{"DiskAlias":"…"}</c>.</param>
+    /// <param name="Legality"><c>legal</c> or <c>illegal</c>: an illegal volume is served to nobody.</param>
+    /// <param name="NextGeneration">Raise the generation: whoever still works with the old one is refused from then on.</param>
+    public sealed record Set(string? Description = null, string? Legality = null, bool NextGeneration = false) : VolumeChange;
 }
 
-public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno);
+/// <param name="NotDiscarded">Devices that were to be told and take no discards; null when there are none.</param>
+public sealed record DeleteVolumeReply(string Volume, long FreedBytes, uint Seqno, IReadOnlyList<string>? NotDiscarded = null);
 
 /// <param name="BlockDevice">The QEMU option that opens this volume, <c>reconnect-delay</c> included.</param>
 /// <param name="Chain">For a volume with a parent: every -blockdev option that opens the disk, the base first; the last one is the disk.</param>

@@ -7,6 +7,12 @@ static class CommonOptions
 {
     public static Option<string> Lun() => new("--lun") { Description = "the shared LUN: a block device, or a file standing in for one" };
 
+    public static Option<string[]> Devices(string what) => new("--device")
+    {
+        Description = what + ": a path, a directory, or a pattern; several times for several",
+        DefaultValueFactory = _ => [],
+    };
+
     public static Option<string> Url() => new("--url") { Description = "a node's API, e.g. http://127.0.0.1:7400" };
 
     public static Option<int?> SectorSize() => new("--sector-size") { Description = "for a file: 512 (default) or 4096" };

@@ -41,7 +41,7 @@ static class NodeCommands
                 ["role", status.Role + (status.Epoch is { } epoch ? $", epoch {epoch}" : "")],
                 ["lease margin", $"{status.LeaseMarginSeconds:0.0} s"],
                 ["SPM", status.LeaderId is { } leader ? $"{status.LeaderName ?? "?"} (host id {leader}) {status.LeaderUrl}" : "none at the moment"],
-                ["free", status.FreeBytes is { } free ? SizeText.Format(free) : "ask the SPM"],
+                .. status.Space is { } space ? SpaceVerb.Rows(space) : [["free", status.FreeBytes is { } free ? SizeText.Format(free) : "ask the SPM"]],
                 ["timeouts", $"T = {status.IoTimeoutSeconds:0} s, W = {status.WatchdogTimeoutSeconds:0} s: failover at most {status.FailoverBoundSeconds:0.#} s"],
                 ["watchdog", status.Watchdog],
                 ["commits", $"{status.Commits}, {status.CommittedRequests} requests in them"],

@@ -9,6 +9,7 @@ static class NodeSettings
     const string DefaultFile = "/etc/spm/node.json";
 
     static readonly Option<string?> lun = new("--lun") { Description = "the shared LUN" };
+    static readonly Option<string[]> devices = CommonOptions.Devices("the domain's other devices, and those that may be added to it");
     static readonly Option<int?> hostId = new("--host-id") { Description = "1 to 239, unique in the pool" };
     static readonly Option<string?> name = new("--name") { Description = "unique in the pool; the machine's name unless given" };
     static readonly Option<string?> listen = new("--listen") { Description = "ADDRESS:PORT of the API; port 0 lets the kernel choose" };
@@ -20,7 +21,7 @@ static class NodeSettings
     static readonly Option<string?> sleep = new("--sleep") { Description = "logind (hand over before this machine sleeps) or none" };
     static readonly Option<double?> holdLimit = new("--hold-limit") { Description = "seconds a write behind the end of its volume waits for space" };
 
-    public static IReadOnlyList<Option> Options => [lun, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, sleep, holdLimit];
+    public static IReadOnlyList<Option> Options => [lun, devices, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, sleep, holdLimit];
 
     public static NodeOptions Read(ParseResult parsed, string? file)
     {
@@ -56,6 +57,10 @@ static class NodeSettings
             [nameof(NodeOptions.Sleep)] = parsed.GetValue(sleep),
             [nameof(NodeOptions.HoldLimitSeconds)] = parsed.GetValue(holdLimit)?.ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
+        foreach (var (index, device) in (parsed.GetValue(devices) ?? []).Index())
+        {
+            given[$"{nameof(NodeOptions.Devices)}:{index}"] = device;
+        }
         return given.Where(pair => pair.Value is not null).ToDictionary();
     }
 

@@ -17,6 +17,7 @@ public static class SpmCommand
             MetadataVerbs.Create(),
             LeaseVerbs.Create(),
             JournalVerbs.Create(),
+            TaskVerbs.Create(),
             NodeCommands.CreateNode(),
             NodeCommands.CreateStatus(),
             HostCommands.Create(),

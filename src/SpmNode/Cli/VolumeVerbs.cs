@@ -17,7 +17,17 @@ static class VolumeVerbs
     static readonly RequestIds ids = new(0, Guid.NewGuid());
     static readonly Argument<string> reference = new("volume") { Description = "uuid, unique prefix of it, or alias" };
 
-    public static Command Create() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, merge, delete, activate, deactivate")
+    public static Command Create()
+    {
+        var command = Verbs();
+        foreach (var transfer in TransferVerbs.Create())
+        {
+            command.Add(transfer);
+        }
+        return command;
+    }
+
+    static Command Verbs() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate, import, export, measure")
     {
         CreateVolume(),
         Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>
@@ -27,9 +37,13 @@ static class VolumeVerbs
         Extend(),
         Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, Request, async (pool, parsed, id) =>
         {
-            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe)));
+            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe), parsed.GetValue(discard)));
             Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
-        }, request, wipe),
+            foreach (var device in deleted.NotDiscarded ?? [])
+            {
+                await Console.Error.WriteLineAsync($"spm: {device} takes no discards: the space is free in the pool, and not given back to the storage");
+            }
+        }, request, wipe, discard),
         Activate(),
         Deactivate(),
         Change("reduce", "Give back the space behind the last used cluster of a thin volume.", [], _ => new VolumeChange.Reduce(),
@@ -40,20 +54,41 @@ static class VolumeVerbs
             volume => $"{volume.Volume} is a template; 'spm volume create --parent {volume.Volume}' makes a disk of it"),
         Change("rename", "Give a volume another alias.", [newAlias], parsed => new VolumeChange.Describe(parsed.GetValue(newAlias)!),
             volume => $"{volume.Volume} is called '{volume.Alias}'"),
-        Change("merge", "Write a volume into its parent and delete it.", [], _ => new VolumeChange.Merge(),
+        Change("merge", "Write a volume into its parent and delete it.", [], parsed => new VolumeChange.Merge { Request = Request(parsed) },
             volume => $"{volume.Volume} has it now"),
+        Change("collapse", "Write a volume and all below it into the base of its chain.", [], _ => new VolumeChange.Collapse(),
+            volume => $"{volume.Volume} has all of it now"),
+        Set(),
     };
 
     static readonly Option<bool> wipe = new("--wipe") { Description = "overwrite it with zeros first, so that nobody who gets the space can read what was there" };
+    static readonly Option<bool> discard = new("--discard") { Description = "tell the storage that the contents are not needed any more, so that it may give the space to others" };
     static readonly Argument<string> newSize = new("size") { Description = "virtual size, e.g. 20G" };
+    static readonly Option<int?> generation = new("--generation") { Description = "refused unless the volume has this generation; raised when it is done" };
     static readonly Argument<string> newAlias = new("alias") { Description = "a name for people" };
 
     static Command Change(string name, string what, Argument[] more, Func<ParseResult, VolumeChange> read, Func<VolumeReply, string> say) =>
-        Verb(name, what, [reference, .. more], writes: true, read, async (pool, parsed, change) =>
+        Verb(name, what, [reference, .. more], writes: true, parsed => read(parsed) with { ExpectedGeneration = parsed.GetValue(generation) }, async (pool, parsed, change) =>
         {
-            var volume = await pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change);
+            var volume = await TerminalProgress.RunAsync(
+                "merging", parsed.GetValue(json) || change is not VolumeChange.Merge, progress => pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change, progress));
             Say(parsed, volume, say(volume));
-        });
+        }, generation);
+
+    static Command Set()
+    {
+        var description = new Option<string>("--description") { Description = "the whole text, as oVirt keeps it; 'spm volume rename' changes the alias alone" };
+        var legality = new Option<string>("--legality") { Description = "legal · illegal: served to nobody" };
+        legality.AcceptOnlyFromAmong("legal", "illegal");
+        var next = new Option<bool>("--next-generation") { Description = "raise the generation: whoever works with the old one is refused from then on" };
+        return Verb("set", "Change what is said of a volume: description, legality, generation.", [reference], writes: true,
+            parsed => new VolumeChange.Set(parsed.GetValue(description), parsed.GetValue(legality), parsed.GetValue(next)) { ExpectedGeneration = parsed.GetValue(generation) },
+            async (pool, parsed, change) =>
+            {
+                var volume = await pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change);
+                Say(parsed, volume, $"{volume.Volume} is {volume.Legality}, of generation {volume.Generation}");
+            }, description, legality, next, generation);
+    }
 
     static Command CreateVolume()
     {
@@ -75,9 +110,10 @@ static class VolumeVerbs
             return new CreateVolumeRequest(
                 parsed.GetValue(uuid) ?? Guid.NewGuid().ToString(), null, parsed.GetValue(size) is { } given ? Sizes.Parse(given) : 0, parsed.GetValue(format)!,
                 parsed.GetValue(alias), parsed.GetValue(noZero), Request(parsed), Parent: below, Source: source);
-        }, async (pool, parsed, asked) =>
+        }, async (pool, parsed, asked, stop) =>
         {
-            PrintOne(await Named(asked.Request!, () => pool.CreateVolumeAsync(asked)), parsed.GetValue(json));
+            var asJson = parsed.GetValue(json);
+            PrintOne(await Named(asked.Request!, () => TerminalProgress.RunAsync("copying", asJson || asked.Source is null, progress => pool.CreateVolumeAsync(asked, progress, stop))), asJson);
         }, size, format, alias, uuid, noZero, parent, from, request);
     }
 
@@ -143,9 +179,13 @@ static class VolumeVerbs
     static Command Verb(string name, string what, Argument[] arguments, bool writes, Func<IPoolVerbs, ParseResult, Task> act) =>
         Verb(name, what, arguments, writes, _ => true, (pool, parsed, _) => act(pool, parsed));
 
+    static Command Verb<T>(
+        string name, string what, Argument[] arguments, bool writes, Func<ParseResult, T> read, Func<IPoolVerbs, ParseResult, T, Task> act, params Option[] more) =>
+        Verb(name, what, arguments, writes, read, (pool, parsed, asked, _) => act(pool, parsed, asked), more);
+
     /// <param name="read">What was asked for; a mistake in it is told before the LUN is opened.</param>
     static Command Verb<T>(
-        string name, string what, Argument[] arguments, bool writes, Func<ParseResult, T> read, Func<IPoolVerbs, ParseResult, T, Task> act, params Option[] more)
+        string name, string what, Argument[] arguments, bool writes, Func<ParseResult, T> read, Func<IPoolVerbs, ParseResult, T, CancellationToken, Task> act, params Option[] more)
     {
         var command = new Command(name, what);
         foreach (var argument in arguments)
@@ -164,22 +204,24 @@ static class VolumeVerbs
         {
             command.Add(wait);
         }
-        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        command.SetAction((parsed, stop) => SpmCommand.GuardAsync(async () =>
         {
             var (path, address) = CommonOptions.Target(parsed, lun, url);
             var asked = read(parsed);
             await using var pool = path is null ? new NodeClient(address!)
                 : writes ? NodeComposition.OpenOfflineVerbs(path, parsed.GetValue(wait), parsed.GetValue(sectorSize))
                 : NodeComposition.OpenReader(path, parsed.GetValue(sectorSize));
-            await act(pool, parsed, asked);
+            await act(pool, parsed, asked, stop);
             return 0;
         }));
         return command;
     }
 
-    static void Say<T>(ParseResult parsed, T reply, string sentence)
+    static void Say<T>(ParseResult parsed, T reply, string sentence) => Say(parsed.GetValue(json), reply, sentence);
+
+    internal static void Say<T>(bool asJson, T reply, string sentence)
     {
-        if (parsed.GetValue(json))
+        if (asJson)
         {
             Output.WriteJson(reply);
         }
@@ -188,6 +230,15 @@ static class VolumeVerbs
             Console.Out.WriteLine(sentence);
         }
     }
+
+    static string[][] GrowthRows(GrowthReply growth) =>
+    [
+        ["watermark", $"{Exactly(growth.WatermarkBytes)} = max({growth.Factor} × {SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.LatencySeconds * 1000:0.#} ms = {SizeText.Format(growth.AwaitedBytes)}, at least {SizeText.Format(growth.MinimumWatermarkBytes)})"],
+        ["chunk", $"{Exactly(growth.ChunkBytes)} = max({SizeText.Format((long)growth.BytesPerSecond)}/s × {growth.SpanSeconds:0.#} s = {SizeText.Format(growth.LastingBytes)}, at least {SizeText.Format(growth.MinimumChunkBytes)}, the watermark), at most {SizeText.Format(growth.MaximumChunkBytes)}, whole extents"],
+        ["", growth.Source],
+    ];
+
+    static string Exactly(long bytes) => $"{SizeText.Format(bytes)} ({bytes} bytes)";
 
     static void Print(IReadOnlyList<VolumeReply> volumes, bool asJson)
     {
@@ -211,7 +262,7 @@ static class VolumeVerbs
         }
     }
 
-    static void PrintOne(VolumeReply volume, bool asJson)
+    internal static void PrintOne(VolumeReply volume, bool asJson)
     {
         if (asJson)
         {
@@ -229,7 +280,10 @@ static class VolumeVerbs
             ["allocated", $"{SizeText.Format(volume.AllocatedBytes)} of at most {SizeText.Format(volume.MaximumBytes)}"],
             ["slot", volume.Slot?.ToString() ?? "–"],
             ["state", volume.State],
+            .. volume.Legality is { } legality ? (string[][])[["legality", $"{legality}, generation {volume.Generation}"]] : [],
+            .. volume.Description is { Length: > 0 } text ? (string[][])[["description", text]] : [],
             ["active on", volume.ActiveOn.Count == 0 ? "no host" : string.Join(", ", volume.ActiveOn)],
+            .. volume.Growth is { } growth ? GrowthRows(growth) : [],
             .. volume.Problems.Select(problem => new[] { "problem", problem }),
         ]);
     }

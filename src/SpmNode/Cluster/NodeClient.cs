@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -47,16 +49,70 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<JournalReply> JournalAsync() => SendAsync<JournalReply>(HttpMethod.Get, "v1/journal");
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => progress is null || request.Source is null
+        ? SendAsync<VolumeReply>(HttpMethod.Post, "v1/volumes", request)
+        : new TaskWatch(this, progress, stop).RunAsync(request.Request, "v1/volumes", request, request.Volume);
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => SendAsync<DeleteVolumeReply>(
-        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
+        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) =>
-        SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not VolumeChange.Merge
+        ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
+        : new TaskWatch(this, progress, CancellationToken.None).RunAsync(change.Request, Volume(reference) + "/changes", change, reference);
+
+    public Task<IReadOnlyList<TaskReply>> TasksAsync() => SendAsync<IReadOnlyList<TaskReply>>(HttpMethod.Get, "v1/tasks");
+
+    /// <param name="wait">How long to wait for its end before answering.</param>
+    public Task<TaskReply> TaskAsync(string task, TimeSpan wait = default) => SendAsync<TaskReply>(
+        HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"v1/tasks/{Uri.EscapeDataString(task)}?wait={wait.TotalSeconds:0.###}"));
+
+    public Task<TaskReply> CancelTaskAsync(string task) => SendAsync<TaskReply>(HttpMethod.Delete, "v1/tasks/" + Uri.EscapeDataString(task));
+
+    public Task<TransferReply> BeginUploadAsync(UploadRequest request) => SendAsync<TransferReply>(HttpMethod.Post, "v1/uploads", request);
+
+    public Task<TransferReply> BeginDownloadAsync(string reference, string request) =>
+        SendAsync<TransferReply>(HttpMethod.Post, $"{Volume(reference)}/downloads?request={Uri.EscapeDataString(request)}");
+
+    public Task<IReadOnlyList<ExtentReply>> ExtentsAsync(string transfer) => SendAsync<IReadOnlyList<ExtentReply>>(HttpMethod.Get, Transfer(transfer) + "/extents");
+
+    public Task<TransferReply> ChangeUploadAsync(string transfer, UploadChange change) => SendAsync<TransferReply>(HttpMethod.Patch, Transfer(transfer) + "/content", change);
+
+    /// <summary>A piece of an upload. Sent again, it comes to the same.</summary>
+    public Task<TransferReply> PutAsync(string transfer, long offsetBytes, ReadOnlyMemory<byte> data) => AskAsync<TransferReply>("v1/transfers", () =>
+    {
+        var request = new HttpRequestMessage(HttpMethod.Put, Transfer(transfer) + "/content") { Content = new ReadOnlyMemoryContent(data) };
+        request.Content.Headers.ContentRange = new ContentRangeHeaderValue(offsetBytes, offsetBytes + data.Length - 1);
+        return request;
+    });
+
+    /// <summary>A piece of a download, all of it or an error.</summary>
+    public async Task<byte[]> GetAsync(string transfer, long offsetBytes, int length)
+    {
+        var bytes = await AskAsync(Transfer(transfer), () =>
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, Transfer(transfer) + "/content");
+            request.Headers.Range = new RangeHeaderValue(offsetBytes, offsetBytes + length - 1);
+            return request;
+        }, content => content.ReadAsByteArrayAsync());
+        return bytes.Length == length ? bytes : throw Refusal.Unavailable($"{http.BaseAddress} sent {bytes.Length} bytes where {length} were asked for. Is that a node?");
+    }
+
+    public Task<VolumeReply> FinishTransferAsync(string transfer) => SendAsync<VolumeReply>(HttpMethod.Post, Transfer(transfer) + "/finish");
+
+    public Task<MeasureReply> MeasureAsync(string reference) => SendAsync<MeasureReply>(HttpMethod.Get, Volume(reference) + "/measure");
+
+    /// <summary>Begins long work; the answer comes before anything is done.</summary>
+    public Task<TaskReply> BeginAsync(string path, object body) => SendAsync<TaskReply>(HttpMethod.Post, path, body, later: true);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => SendAsync<AddDeviceReply>(HttpMethod.Post, "v1/devices", request);
+
+    public Task<GarbageReply> GarbageAsync(bool collect) =>
+        collect ? SendAsync<GarbageReply>(HttpMethod.Post, "v1/garbage/collect") : SendAsync<GarbageReply>(HttpMethod.Get, "v1/garbage");
 
     public Task<ActivateVolumeReply> ActivateAsync(string reference, bool readOnly, bool exclusive = false) =>
         SendAsync<ActivateVolumeReply>(HttpMethod.Post, $"{Volume(reference)}/activate?readOnly={(readOnly ? "true" : "false")}{(exclusive ? "&exclusive=true" : "")}");
@@ -83,25 +139,32 @@ sealed class NodeClient : IPoolVerbs
         return ValueTask.CompletedTask;
     }
 
+    static string Transfer(string transfer) => "v1/transfers/" + Uri.EscapeDataString(transfer);
+
     static string Volume(string reference) => "v1/volumes/" + Uri.EscapeDataString(reference);
 
-    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body = null)
+    Task<T> SendAsync<T>(HttpMethod method, string path, object? body = null, bool later = false) => AskAsync<T>(path, () =>
+    {
+        var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body, options: Output.Json) };
+        if (later)
+        {
+            request.Headers.Add("Prefer", "respond-async");
+        }
+        return request;
+    });
+
+    Task<T> AskAsync<T>(string path, Func<HttpRequestMessage> ask) => AskAsync(path, ask, async content =>
+        await content.ReadFromJsonAsync<T>(Output.Json) ?? throw Refusal.Unavailable($"{http.BaseAddress}{path} answered with nothing."));
+
+    async Task<T> AskAsync<T>(string path, Func<HttpRequestMessage> ask, Func<HttpContent, Task<T>> read)
     {
         try
         {
             return await retry.ExecuteAsync(async _ =>
             {
-                using var request = new HttpRequestMessage(method, path)
-                {
-                    Content = body is null ? null : JsonContent.Create(body, options: Output.Json),
-                };
+                using var request = ask();
                 using var response = await http.SendAsync(request);
-                if (response.IsSuccessStatusCode)
-                {
-                    return await response.Content.ReadFromJsonAsync<T>(Output.Json)
-                        ?? throw Refusal.Unavailable($"{http.BaseAddress}{path} answered with nothing.");
-                }
-                throw await RefusalOfAsync(response);
+                return response.IsSuccessStatusCode ? await read(response.Content) : throw await RefusalOfAsync(response);
             });
         }
         // A peer that dies between accepting and being asked for its address makes the class library throw the socket's own exception.

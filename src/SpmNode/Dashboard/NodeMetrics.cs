@@ -46,6 +46,10 @@ public sealed class NodeMetrics : IDisposable
         Gauge("spm_lease_margin_seconds", "s", "Time left until the deadline of the SPM lease; negative once it has passed.", now => now.LeaseMarginSeconds);
         Gauge("spm_epoch", null, "Version of the SPM lease last seen.", now => now.Epoch);
         Gauge("spm_free_bytes", "By", "Unallocated bytes of the pool.", now => now.FreeBytes);
+        Gauge("spm_size_bytes", "By", "Bytes of the pool that volumes can have.", now => now.SizeBytes);
+        Gauge("spm_reserve_bytes", "By", "Bytes of the pool kept for running guests.", now => now.ReserveBytes);
+        Gauge("spm_space_full_in_seconds", "s", "Time until the pool is full at the rate of the last minutes; absent while nothing is allocated.", now => now.SecondsToFull);
+        Gauge("spm_space_level", null, "0 ample, 1 low, 2 soon full, 3 only the reserve is left, 4 full.", now => now.SpaceLevel);
         Gauge("spm_volumes", null, "Volumes in the pool.", now => now.Volumes);
         Gauge("spm_nbd_held_writes", null, "Guest writes waiting past the end of their volume.", now => now.HeldWrites);
         Gauge("spm_watchdog_unsafe", null, "1 without a watchdog: a write already queued may land after the deadline.", now => now.WatchdogUnsafe ? 1 : 0);

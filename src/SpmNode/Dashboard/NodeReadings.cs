@@ -9,6 +9,10 @@ namespace OvirtSpm.Node.Dashboard;
 /// <param name="HeldWrites">Guest writes now waiting past the end of their volume.</param>
 /// <param name="WatchdogUnsafe">True without a watchdog: a write already queued may then land after the deadline.</param>
 /// <param name="WatchdogArmed">A watchdog resets this host unless it is fed.</param>
+/// <param name="SizeBytes">All that volumes can have; null while unknown.</param>
+/// <param name="ReserveBytes">Kept for running guests.</param>
+/// <param name="SecondsToFull">At the rate of the last minutes; null while nothing is allocated.</param>
+/// <param name="SpaceLevel">0 ample, 1 low, 2 soon full, 3 only the reserve left, 4 full.</param>
 public sealed record NodeReadings(
     string Role,
     ulong Epoch,
@@ -17,4 +21,8 @@ public sealed record NodeReadings(
     long? Volumes,
     long HeldWrites,
     bool WatchdogUnsafe,
-    bool WatchdogArmed = false);
+    bool WatchdogArmed = false,
+    long? SizeBytes = null,
+    long? ReserveBytes = null,
+    double? SecondsToFull = null,
+    int? SpaceLevel = null);

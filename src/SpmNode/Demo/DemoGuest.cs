@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Activation.Nbd.Client;
 using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Node.Demo;

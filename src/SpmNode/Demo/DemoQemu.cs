@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using OvirtSpm.Monitor.Qmp;
+using OvirtSpm.Node.Activation.Nbd.Client;
 
 namespace OvirtSpm.Node.Demo;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OvirtSpm.Node.Activation.Nbd.Client;
 
 namespace OvirtSpm.Node.Demo;
 

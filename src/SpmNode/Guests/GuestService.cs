@@ -65,11 +65,24 @@ sealed class GuestService(
         }
     }
 
+    /// <summary>How a volume grows, by what its guest was seen to do; null when none is watched here that has it.</summary>
+    public GrowthReply? GrowthOf(Guid volume) => guests.Values.Select(guest => guest.Disk(volume)).OfType<DiskState>().FirstOrDefault() is { } disk ? Weigh(disk) : null;
+
+    GrowthReply Weigh(DiskState disk)
+    {
+        var weighed = policy.Weigh(disk.BytesPerSecond, disk.ExtendLatency);
+        return new GrowthReply(
+            weighed.BytesPerSecond, weighed.Latency.TotalSeconds, weighed.Factor, weighed.AwaitedBytes, weighed.MinimumWatermarkBytes, weighed.WatermarkBytes,
+            weighed.Span.TotalSeconds, weighed.LastingBytes, weighed.MinimumChunkBytes, weighed.MaximumChunkBytes, weighed.ChunkBytes,
+            weighed.IsMeasured ? $"measured: highest write by QEMU's threshold events and looks, slowest of the recent {disk.Extends} extends"
+                : "not measured yet: the minimum");
+    }
+
     Watched Start(string name, string qmp)
     {
         var watch = new GuestWatch(
             transport(qmp), node => node.NbdSocketPath is { } path ? volumeOfSocket(path) : null, requests, Decide, clock, instruments);
-        return new Watched(name, qmp, watch);
+        return new Watched(name, qmp, watch, Weigh);
     }
 
     GrowthDecision Decide(GrowthInput input)
@@ -89,10 +102,11 @@ sealed class GuestService(
         readonly Dictionary<VolumeKey, (long Extends, List<double> Milliseconds)> history = [];
         readonly Lock guard = new();
         readonly Task running;
+        readonly Func<DiskState, GrowthReply> weigh;
 
-        public Watched(string name, string qmp, GuestWatch watch)
+        public Watched(string name, string qmp, GuestWatch watch, Func<DiskState, GrowthReply> weigh)
         {
-            (Name, Qmp, Watch) = (name, qmp, watch);
+            (Name, Qmp, Watch, this.weigh) = (name, qmp, watch, weigh);
             watch.Changed += Remember;
             running = watch.RunAsync(stop.Token);
         }
@@ -120,10 +134,12 @@ sealed class GuestService(
             }
         }
 
+        public DiskState? Disk(Guid volume) => Watch.State.Disks.FirstOrDefault(disk => disk.Volume.Volume == volume);
+
         GuestDiskReply Describe(DiskState disk) => new(
             disk.Volume.Volume.ToString(), disk.PausedForSpace ? "paused" : disk.Phase.ToString().ToLowerInvariant(), disk.AllocatedBytes,
             disk.HighestWrittenBytes, disk.ThresholdBytes, (int)disk.Extends, disk.LastLatency?.TotalMilliseconds,
-            disk.Detail.Length > 0 ? disk.Detail : null, history.TryGetValue(disk.Volume, out var seen) ? [.. seen.Milliseconds] : []);
+            disk.Detail.Length > 0 ? disk.Detail : null, history.TryGetValue(disk.Volume, out var seen) ? [.. seen.Milliseconds] : [], weigh(disk));
 
         /// <summary>Called from the loop after every change: each extend is seen once.</summary>
         void Remember(GuestState state)

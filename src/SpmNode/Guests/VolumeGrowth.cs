@@ -16,15 +16,56 @@ sealed class VolumeGrowth(
     /// <summary>R24: numbers this host's requests; null for none.</summary>
     public RequestIds? Ids { get; init; }
 
-    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop)
+    /// <exception cref="Refusal">It did not grow.</exception>
+    public async Task<ExtendVolumeReply> GrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
+    {
+        var (reply, refusal) = await TryGrowAsync(volume, absoluteBytes, stop, byPerson);
+        return reply ?? throw refusal!;
+    }
+
+    /// <returns>The answer that was loaded, or why none was.</returns>
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryGrowAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson = false)
+    {
+        var first = await TryOnceAsync(volume, absoluteBytes, stop, byPerson);
+        try
+        {
+            // A device that was added since is one this host has not said it sees.
+            return first.Refusal?.Code == RefusalCode.NoSpace && await activator().LookForDevicesAsync()
+                ? await TryOnceAsync(volume, absoluteBytes, stop, byPerson)
+                : first;
+        }
+        catch (Refusal refusal)
+        {
+            return (null, refusal);
+        }
+    }
+
+    /// <remarks>Without an SPM every guest is refused several times a second: no exception for each of its callers.</remarks>
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> TryOnceAsync(Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
+    {
+        var route = leader();
+        if (route is LeaderRoute.Nobody nobody)
+        {
+            return (null, Refusal.Unavailable(nobody.Why));
+        }
+        try
+        {
+            return (await AskAsync(route, volume, absoluteBytes, stop, byPerson), null);
+        }
+        catch (Refusal refusal)
+        {
+            return (null, refusal);
+        }
+    }
+
+    async Task<ExtendVolumeReply> AskAsync(LeaderRoute route, Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
     {
         var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next());
-        var reply = leader() switch
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices, byPerson);
+        var reply = route switch
         {
             LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
             LeaderRoute.There there => await transport.ExtendAsync(there.Url, volume, request, stop),
-            LeaderRoute.Nobody nobody => throw Refusal.Unavailable(nobody.Why),
             _ => throw new InvalidOperationException("a closed set of routes"),
         };
         if (reply.Volume != volume.ToString())
@@ -36,7 +77,7 @@ sealed class VolumeGrowth(
         {
             throw Refusal.Unavailable("this node does not hold its host id now, so no answer of an SPM is loaded. What is active goes on.");
         }
-        return activator().Grow(volume, reply) switch
+        return await activator().GrowAsync(volume, reply) switch
         {
             // Another answer overtook this one and brought at least as much.
             GrowOutcome.Refused when activator().Find(volume)?.Export.AllocatedBytes >= absoluteBytes => reply,
@@ -47,14 +88,10 @@ sealed class VolumeGrowth(
 
     public async ValueTask<ExtendAnswer> AskAsync(VolumeKey volume, long absoluteBytes, CancellationToken stop)
     {
-        try
-        {
-            return new ExtendAnswer.Extended((await GrowAsync(volume.Volume, absoluteBytes, stop)).AllocatedBytes);
-        }
-        catch (Refusal refusal)
-        {
-            return new ExtendAnswer.Refused(refusal.Message);
-        }
+        // When the pool has not the whole chunk any more, one extent still keeps the guest going.
+        var least = (activator().Find(volume.Volume)?.Export.AllocatedBytes ?? absoluteBytes) + policy.ExtentBytes;
+        var (reply, refusal) = await GrowToFitAsync(volume.Volume, Math.Min(least, absoluteBytes), absoluteBytes, stop);
+        return reply is not null ? new ExtendAnswer.Extended(reply.AllocatedBytes) : new ExtendAnswer.Refused(refusal!.Message);
     }
 
     public ValueTask<VolumeSizes?> SizesAsync(VolumeKey volume, CancellationToken stop) => ValueTask.FromResult<VolumeSizes?>(
@@ -66,29 +103,21 @@ sealed class VolumeGrowth(
     /// <param name="grew">Told the new size, so that the guest's threshold follows.</param>
     public IGrowthRequests ForHeldWrites(Guid volume, Action<long> grew) => new GrowthCallback(async (wanted, stop) =>
     {
-        try
+        var there = activator().Find(volume);
+        var target = there is null ? wanted : policy.Next(there.Export.AllocatedBytes, there.Export.SizeBytes, 0, TimeSpan.Zero, wanted).TargetBytes;
+        var (reply, refusal) = await GrowToFitAsync(volume, wanted, Math.Max(target, wanted), stop);
+        if (reply is null)
         {
-            var there = activator().Find(volume);
-            var target = there is null ? wanted : policy.Next(there.Export.AllocatedBytes, there.Export.SizeBytes, 0, TimeSpan.Zero, wanted).TargetBytes;
-            grew((await GrowToFitAsync(volume, wanted, Math.Max(target, wanted), stop)).AllocatedBytes);
-            return GrowthAnswer.Granted;
+            return refusal!.Code == RefusalCode.NoSpace ? GrowthAnswer.PoolFull : GrowthAnswer.Later;
         }
-        catch (Refusal refusal)
-        {
-            return refusal.Code == RefusalCode.NoSpace ? GrowthAnswer.PoolFull : GrowthAnswer.Later;
-        }
+        grew(reply.AllocatedBytes);
+        return GrowthAnswer.Granted;
     });
 
-    /// <summary>As much as would be good to have; when the pool has not that much, what the writes that wait need.</summary>
-    async Task<ExtendVolumeReply> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
+    /// <summary>As much as would be good to have; when the pool has not that much, what is needed at least.</summary>
+    async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
     {
-        try
-        {
-            return await GrowAsync(volume, targetBytes, stop);
-        }
-        catch (Refusal refusal) when (refusal.Code == RefusalCode.NoSpace && neededBytes < targetBytes)
-        {
-            return await GrowAsync(volume, neededBytes, stop);
-        }
+        var wished = await TryGrowAsync(volume, targetBytes, stop);
+        return wished.Refusal?.Code == RefusalCode.NoSpace && neededBytes < targetBytes ? await TryGrowAsync(volume, neededBytes, stop) : wished;
     }
 }

@@ -1,5 +1,6 @@
 using OvirtSpm.Leases;
 using OvirtSpm.Leases.OnDisk;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Xleases;
@@ -37,6 +38,20 @@ sealed class LeaseCreation(PoolDomain domain, PoolFence fence, TimeProvider wall
         await ResourceFormat.InitialiseAsync(area, offset, domain.Geometry, domain.Lockspace, name);
         await LeaseIndexStore.WriteRecordAsync(area, index, number, XleasesRecord.Of(name, number));
         return new LeaseReply(name, offset, "free", null, null, null, 0, null);
+    }
+
+    /// <summary>Frees a record whose lease is not there.</summary>
+    /// <returns>False when the record, or what lies there, is another by now.</returns>
+    public async Task<bool> FreeRecordAsync(int number, string name)
+    {
+        var index = await new LeaseDirectory(domain).IndexAsync();
+        if (index[number].Record?.Name != name
+            || (await GarbageFacts.LeaseAsync(domain, domain.ExternalLeases, XleasesLayout.LeaseOffsetBytes(number))).Fact != LeaseFact.None)
+        {
+            return false;
+        }
+        await LeaseIndexStore.WriteRecordAsync(area, index, number, XleasesRecord.Free);
+        return true;
     }
 
     /// <summary>The index from the leases that are there.</summary>

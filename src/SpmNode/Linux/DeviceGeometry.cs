@@ -4,6 +4,12 @@ namespace OvirtSpm.Node.Linux;
 /// <param name="SizeBytes">A whole number of sectors: an incomplete one at the end of a file is not used.</param>
 internal sealed record DeviceGeometry(bool IsBlockDevice, int SectorSize, long SizeBytes, bool ZeroIsFast)
 {
+    /// <summary>R13: no data call is longer than this.</summary>
+    public const long LongestStepBytes = 32L << 20;
+
+    /// <summary>The most one discard should be; 0 where the device takes none.</summary>
+    public long DiscardStepBytes { get; init; } = LongestStepBytes;
+
     /// <summary>Refuses what is not whole sectors inside the device.</summary>
     /// <remarks>What the kernel refuses depends on file system, driver and version: some of them write misaligned data and report success.</remarks>
     public void Check(string device, string verb, long offsetBytes, long lengthBytes)

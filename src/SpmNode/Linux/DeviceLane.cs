@@ -50,6 +50,8 @@ public sealed class DeviceLane : IDataDevice, IDisposable
 
     public bool ZeroIsFast => device.Geometry.ZeroIsFast;
 
+    public long DiscardStepBytes => device.Geometry.DiscardStepBytes;
+
     /// <summary>Writes accepted by this lane that have not returned from the kernel.</summary>
     public int OutstandingWrites => Volatile.Read(ref outstandingWrites);
 

@@ -83,6 +83,19 @@ internal static unsafe class DeviceOpening
         return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK;
     }
 
+    /// <summary>The same for every path that leads to the same device or file.</summary>
+    public static string IdentityOf(string path)
+    {
+        FileStatus status;
+        if (Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_TYPE | Libc.STATX_INO, &status) != 0)
+        {
+            return path;
+        }
+        return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK
+            ? $"device {status.DeviceMajor}:{status.DeviceMinor}"
+            : $"file {status.FileSystemMajor}:{status.FileSystemMinor}:{status.Inode}";
+    }
+
     static void RefuseOtherKinds(string path, FileStatus status)
     {
         if ((status.Mode & Libc.S_IFMT) is not (Libc.S_IFBLK or Libc.S_IFREG))
@@ -121,22 +134,36 @@ internal static unsafe class DeviceOpening
                 $"{path} has sectors of {sector} bytes{(sectorSize is { } asked ? $", not {asked}" : "")}; {(sector is 512 or 4096 ? "leave the sector size out" : "only 512 and 4096 are supported, use another LUN")}.");
         }
 
-        return new DeviceGeometry(true, sector, (long)size / sector * sector, ZeroIsFast: HasWriteZeroes(status));
+        return new DeviceGeometry(true, sector, (long)size / sector * sector, ZeroIsFast: HasWriteZeroes(status)) { DiscardStepBytes = DiscardStep(status) };
     }
 
     /// <summary>Does the storage zero ranges by itself (WRITE SAME, Write Zeroes), or would the kernel send the zeros?</summary>
-    static bool HasWriteZeroes(FileStatus status)
+    /// <remarks>Slow is the answer that costs only time.</remarks>
+    static bool HasWriteZeroes(FileStatus status) => QueueLimit(status, "write_zeroes_max_bytes") is > 0;
+
+    /// <summary>Whole units of what the device gives back, as many as it takes at once; what is not known is tried, and refused by the kernel.</summary>
+    static long DiscardStep(FileStatus status)
     {
-        var queue = $"/sys/dev/block/{status.DeviceMajor}:{status.DeviceMinor}/queue/write_zeroes_max_bytes";
-        try
+        var most = Math.Min(QueueLimit(status, "discard_max_bytes") ?? DeviceGeometry.LongestStepBytes, DeviceGeometry.LongestStepBytes);
+        var unit = Math.Max(QueueLimit(status, "discard_granularity") ?? 1, 1);
+        return most >= unit ? most / unit * unit : most;
+    }
+
+    static long? QueueLimit(FileStatus status, string name)
+    {
+        // A partition has no queue of its own: its disk's is beside it.
+        foreach (var place in (ReadOnlySpan<string>)["queue", "../queue"])
         {
-            return File.ReadAllText(queue).Trim() is not ("" or "0");
+            try
+            {
+                return long.TryParse(File.ReadAllText($"/sys/dev/block/{status.DeviceMajor}:{status.DeviceMinor}/{place}/{name}").Trim(), out var bytes) ? bytes : null;
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // The next place.
+            }
         }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            // A partition has no queue of its own. Slow is the answer that costs only time.
-            return false;
-        }
+        return null;
     }
 
     /// <summary>One read with the smallest alignment we will use: a file on 4096-byte sectors opens well and then refuses 512.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Storage;
@@ -43,6 +44,25 @@ public sealed class ImageFile : IImageFile
             done += count > 0 ? count : throw new IOException($"{path} became shorter while it was read: {buffer.Length - done} bytes at {offsetBytes + done} are gone.");
         }
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Holes of a sparse file. A file system that knows none answers "data" for all of it.</summary>
+    public (bool IsData, long EndBytes) RunAt(long offsetBytes)
+    {
+        var descriptor = (int)handle.DangerousGetHandle();
+        var data = Libc.lseek(descriptor, offsetBytes, Libc.SEEK_DATA);
+        if (data > offsetBytes)
+        {
+            return (false, Math.Min(data, SizeBytes));
+        }
+        if (data < 0)
+        {
+            // Nothing but a hole up to the end, or a file system that cannot tell.
+            var hole = Marshal.GetLastPInvokeError() == Errno.ENXIO;
+            return (!hole, SizeBytes);
+        }
+        var end = Libc.lseek(descriptor, offsetBytes, Libc.SEEK_HOLE);
+        return (true, end > offsetBytes ? Math.Min(end, SizeBytes) : SizeBytes);
     }
 
     public void Dispose() => handle.Dispose();

@@ -18,6 +18,8 @@ internal static unsafe partial class Libc
     public const short F_WRLCK = 1;
     public const short F_UNLCK = 2;
     public const short SEEK_SET = 0;
+    public const int SEEK_DATA = 3;
+    public const int SEEK_HOLE = 4;
 
     public const int RWF_DSYNC = 2;
     public const int FALLOC_FL_KEEP_SIZE = 1;
@@ -56,6 +58,7 @@ internal static unsafe partial class Libc
     public const int AT_FDCWD = -100;
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_TYPE = 1;
+    public const uint STATX_INO = 0x100;
     public const uint STATX_SIZE = 0x200;
     public const int S_IFMT = 0xF000;
     public const int S_IFBLK = 0x6000;
@@ -84,6 +87,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fdatasync(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fsync(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial long lseek(int descriptor, long offset, int whence);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fallocate(int descriptor, int mode, long offset, long length);

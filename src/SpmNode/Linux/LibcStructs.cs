@@ -86,14 +86,18 @@ internal unsafe struct WatchdogInfo
 
 /// <summary>The fields of <c>struct statx</c> that are read here.</summary>
 /// <remarks><code>
-///  0 u32 mask   28 u16 mode   40 u64 size   128 u32 rdev major   132 u32 rdev minor   256 end
+///  0 u32 mask   28 u16 mode   32 u64 inode   40 u64 size   128 u32 rdev major   132 u32 rdev minor
+///  136 u32 dev major   140 u32 dev minor   256 end
 /// </code>Source: statx(2), checked by LibcAbiTests.</remarks>
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal struct FileStatus
 {
     [FieldOffset(0)] public uint Mask;
     [FieldOffset(28)] public ushort Mode;
+    [FieldOffset(32)] public ulong Inode;
     [FieldOffset(40)] public ulong Size;
     [FieldOffset(128)] public uint DeviceMajor;
     [FieldOffset(132)] public uint DeviceMinor;
+    [FieldOffset(136)] public uint FileSystemMajor;
+    [FieldOffset(140)] public uint FileSystemMinor;
 }

@@ -20,6 +20,15 @@ interface IVolumeImager
     /// <summary>The tools that work on what is in an image already.</summary>
     IImageTool Content => throw Refusal.Unavailable("this program has no tools for the content of images.");
 
+    /// <summary>The tools that bring contents in and out.</summary>
+    IImageTransfer Transfer => throw Refusal.Unavailable("this program has no tools for images outside the pool.");
+
     /// <summary>Makes the extents read as zeros, at most 32 MiB a step (R13).</summary>
-    Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite);
+    /// <param name="done">Told the bytes of each step.</param>
+    Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null);
+
+    /// <summary>Tells the devices that nobody needs these extents' contents any more, at most 32 MiB a step (R13).</summary>
+    /// <param name="done">Told the bytes of each step.</param>
+    /// <returns>Devices that take no discards, by their names.</returns>
+    Task<IReadOnlyList<string>> DiscardAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null);
 }

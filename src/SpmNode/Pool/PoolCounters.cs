@@ -1,3 +1,5 @@
+using OvirtSpm.LvmMetadata.Model;
+
 namespace OvirtSpm.Node.Pool;
 
 /// <summary>What the writer did, counted for status, metrics and the demo's summary.</summary>
@@ -30,6 +32,9 @@ sealed class PoolCounters
 
     public Action? OnTakeover { get; init; }
 
+    /// <summary>The group as it is, after each commit and each scrub.</summary>
+    public Action<VolumeGroup>? OnGroup { get; init; }
+
     public void Committed(int requestCount, TimeSpan duration)
     {
         Interlocked.Increment(ref commits);
@@ -52,6 +57,8 @@ sealed class PoolCounters
     public void Unknown() => OnUnknown?.Invoke();
 
     public void Extended(string outcome) => OnExtend?.Invoke(outcome);
+
+    public void Saw(VolumeGroup group) => OnGroup?.Invoke(group);
 
     public void TookOver() => OnTakeover?.Invoke();
 }

@@ -10,6 +10,9 @@ static class PoolRefusals
     /// <param name="what">What was not done, e.g. "volume X was not extended".</param>
     public static Refusal Of(PoolResult result, string what, VolumeGroup group) => result switch
     {
+        PoolResult.Refused { Edit: EditOutcome.NoSpace { KeptExtents: > 0 } none } => Refusal.NoSpace(
+            $"{what}: {SizeText.Format(none.NeededExtents * group.ExtentSizeBytes)} are needed, and of {SizeText.Format((none.FreeExtents + none.KeptExtents) * group.ExtentSizeBytes)} free " +
+            $"{SizeText.Format(none.KeptExtents * group.ExtentSizeBytes)} are kept for running guests. Delete volumes, add a device, or lower the reserve with 'spm domain set --reserve'."),
         PoolResult.Refused { Edit: EditOutcome.NoSpace none } => Refusal.NoSpace(
             $"{what}: the pool is full. {SizeText.Format(none.NeededExtents * group.ExtentSizeBytes)} are needed, " +
             $"{SizeText.Format(none.FreeExtents * group.ExtentSizeBytes)} are free. Delete volumes or add a device."),

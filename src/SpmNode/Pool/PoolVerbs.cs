@@ -1,9 +1,12 @@
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
@@ -23,20 +26,26 @@ sealed class PoolVerbs
     readonly VolumeRemoval removal;
     readonly ImageWork work;
     readonly ImageVerbs images;
+    readonly ImageExport export;
+    readonly DeviceAddition devices;
     readonly RequestDesk desk;
     readonly OperationRecovery recovery;
+    readonly GarbageCollection garbage;
+    volatile SeenSpace? space;
 
     public PoolVerbs(
         SpmTerm term, ActivationMaps maps, Membership membership, IVolumeImager imager, IChoice choice, TimeProvider clock, PoolCounters counters, Action<string> log)
     {
         (this.term, this.maps, this.membership, this.counters) = (term, maps, membership, counters);
         desk = new RequestDesk(term.Journal);
-        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync);
+        devices = new DeviceAddition(term, choice);
+        removal = new VolumeRemoval(term, maps, () => membership.Generation, imager, HostNameAsync, (what, bytes) => new WorkProgress(what, bytes, clock, log).Add);
         work = new ImageWork(term, maps, () => membership.Generation, HostNameAsync);
         creation = new VolumeCreation(
             term, maps, () => membership.Generation, imager, removal, work, GrowthPolicy.Default, choice, clock, membership.Identity.Name);
         extension = new VolumeExtension(term, maps, () => membership.Generation, imager, WriterOfAsync);
         images = new ImageVerbs(work, imager, GrowthPolicy.Default, removal);
+        export = new ImageExport(work, imager, GrowthPolicy.Default);
         recovery = new OperationRecovery(
             term,
             [
@@ -45,6 +54,7 @@ sealed class PoolVerbs
                 new ExtendRawRule(term, maps, extension), .. images.Rules,
             ],
             clock, log);
+        garbage = new GarbageCollection(term, maps, membership, volume => DeleteVolumeAsync(volume, id: null, wipe: false), images.TidyRolesAsync, clock, log);
     }
 
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
@@ -57,12 +67,45 @@ sealed class PoolVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => LunReader.DescribeAsync(term.Volumes.View(), reference);
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => desk.AskAsync(
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => desk.AskAsync(
         request.Request, OperationKind.Create,
-        async id => Describe(await creation.CreateAsync(request, id)),
-        volume => term.Volumes.Find(volume) is { } there
-            ? Task.FromResult(Describe(there))
-            : throw Refusal.NotFound($"volume {volume} was created by this request and has been deleted since."));
+        async id => Describe(await creation.CreateAsync(request, id, progress: progress, stop: stop)), CreatedBefore);
+
+    TaskReply Recalled(RequestId id, OperationKind kind, Guid volume, OperationOutcome outcome)
+    {
+        var reply = new TaskReply($"{id}", kind.ToString().ToLowerInvariant(), $"{volume}", "done", 1, CanCancel: false);
+        return outcome == OperationOutcome.Done
+            ? reply with { Result = term.Volumes.Find(volume) is { } there ? Describe(there) : null }
+            : reply with { State = "failed", Progress = 0, Error = "its SPM ended while it ran, and it was taken back. Nothing of it is left; ask again with a new id.", Code = nameof(RefusalCode.Conflict) };
+    }
+
+    Task<VolumeReply> CreatedBefore(Guid volume) => term.Volumes.Find(volume) is { } there
+        ? Task.FromResult(Describe(there))
+        : throw Refusal.NotFound($"volume {volume} was created by this request and has been deleted since.");
+
+    public Task<VolumeReply> ImportVolumeAsync(CreateVolumeRequest request, ImageSource file, IProgress<double> progress, CancellationToken stop) => desk.AskAsync(
+        request.Request, OperationKind.Create,
+        async id => Describe(await creation.CreateAsync(request, id, new ImageOrigin.FileOf(file), progress, stop)), CreatedBefore);
+
+    /// <summary>R24: what became of a request that a former SPM was asked, as far as the journal knows.</summary>
+    public TaskReply? Recall(RequestId id) => term.Journal.Find(id) switch
+    {
+        { Answer: { } answer } => Recalled(id, answer.Kind, answer.Volume, answer.Outcome),
+        { IsOpen: true } => new TaskReply($"{id}", "", "", "running", 0, CanCancel: false),
+        _ => null,
+    };
+
+    public Task<VolumeReply> UploadVolumeAsync(CreateVolumeRequest request, Upload upload, IProgress<double> progress, CancellationToken stop) => desk.AskAsync(
+        request.Request, OperationKind.Create,
+        async id => Describe(await creation.CreateAsync(request, id, new ImageOrigin.Sent(upload), progress, stop)), CreatedBefore);
+
+    /// <summary>Lets somebody read what a volume is, as long as that lasts.</summary>
+    public Task<VolumeReply> DownloadVolumeAsync(string reference, Download download, CancellationToken stop) => export.DownloadAsync(reference, download, Describe, stop);
+
+    public Task ExportVolumeAsync(string reference, string path, DiskFormat format, IProgress<double> progress, CancellationToken stop) =>
+        export.ExportAsync(reference, path, format, progress, stop);
+
+    public Task<MeasureReply> MeasureVolumeAsync(string reference, CancellationToken stop) => export.MeasureAsync(reference, stop);
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
     {
@@ -81,23 +124,25 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => desk.AskAsync(
-        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe),
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe, discard),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
-    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => ImageVerbs.KindOf(change) is { } kind
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => ImageVerbs.KindOf(change) is { } kind
         ? await desk.AskAsync(
-            change.Request, kind, id => ChangeAsync(reference, change, id),
+            change.Request, kind, id => ChangeAsync(reference, change, id, progress),
             volume => term.Volumes.Find(volume) is { } there
                 ? Task.FromResult(Describe(there))
-                : change is VolumeChange.Merge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
+                : change is VolumeChange.Merge or VolumeChange.Collapse ? Task.FromResult(VolumeReply.Merged($"{volume}"))
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
-        : await ChangeAsync(reference, change, null);
+        : await ChangeAsync(reference, change, null, progress);
 
-    async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id) =>
-        Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None));
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => devices.AddAsync(request);
 
-    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe)
+    async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>
+        Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None, progress));
+
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe, bool discard = false)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.LockLeaving(volume);
@@ -106,10 +151,27 @@ sealed class PoolVerbs
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
         }
-        var deleted = await removal.DeleteAsync(volume.Name, id, wipe);
+        var deleted = await removal.DeleteAsync(volume.Name, id, wipe, discard);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => collect ? garbage.CollectAsync() : garbage.FindAsync();
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SpaceSetting.SetAsync(term, request);
+
+    /// <summary>For people, who look often: reckoned anew only after a commit. What decides reckons for itself.</summary>
+    public PoolSpace Space()
+    {
+        var (group, last) = (term.Volumes.Group, space);
+        if (!ReferenceEquals(last?.Group, group))
+        {
+            space = last = new(group, SpaceRules.Of(term.Volumes.View()));
+        }
+        return last!.Space;
+    }
+
+    sealed record SeenSpace(VolumeGroup Group, PoolSpace Space);
 
     VolumeReply Describe(VolumeInfo volume) => term.Volumes.View().Describe(volume, []);
 

@@ -14,9 +14,11 @@ namespace OvirtSpm.Node.Pool;
 /// A thousand extends cost one text. R2: the loop awaits its commit, so one metadata write is in flight at most. R6: in between it looks at
 /// both headers once a second, because a queued write of a former SPM may land at any time.
 /// </remarks>
+/// <param name="isSeen">Physical volumes this host sees: only their extents are given. Null: all.</param>
 /// <param name="journal">Null where nobody would roll anything forward: a group that is measured, or one in memory.</param>
 sealed class PoolWorker(
-    MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters, SeenMetadata? seen = null, OperationJournal? journal = null)
+    MetadataStore store, PoolFence fence, TimeProvider clock, PoolCounters counters, SeenMetadata? seen = null, OperationJournal? journal = null,
+    Func<PhysicalVolume, bool>? isSeen = null)
 {
     static readonly TimeSpan ScrubInterval = TimeSpan.FromSeconds(1);
 
@@ -119,6 +121,7 @@ sealed class PoolWorker(
                     {
                         scrubQueued = false;
                         await ScrubAsync();
+                        counters.Saw(store.Current);
                         if (journal is not null && batch.Count == 0 && fence.ClosedBecause is null)
                         {
                             await journal.AppendAsync(fence);
@@ -213,7 +216,7 @@ sealed class PoolWorker(
         for (var attempt = 1; ; attempt++)
         {
             var started = clock.GetTimestamp();
-            var draft = new VolumeGroupDraft(store.Current);
+            var draft = new VolumeGroupDraft(store.Current, isSeen);
             var accepted = Apply(batch, draft, out var changed);
             if (!changed)
             {
@@ -238,6 +241,7 @@ sealed class PoolWorker(
                 case CommitOutcome.Committed done:
                     seen?.Saw(done.Group);
                     counters.Committed(accepted.Count, clock.GetElapsedTime(started));
+                    counters.Saw(done.Group);
                     Answer(accepted, edit => new PoolResult.Done(edit, done.Group, fence.Epoch));
                     return;
                 case CommitOutcome.ForeignWrite foreign when attempt == 1:

@@ -23,12 +23,18 @@ sealed class VolumeCreation(
     SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, VolumeRemoval removal, ImageWork work, GrowthPolicy policy,
     IChoice choice, TimeProvider clock, string host)
 {
+    /// <summary>The largest sector of a device: the end of a disk from outside need not be on one.</summary>
+    const long ZeroUnit = 4096;
+
     readonly HashSet<Guid> underWay = [];
     readonly Lock guard = new();
 
-    public async Task<VolumeInfo> CreateAsync(CreateVolumeRequest request, RequestId? id = null)
+    /// <param name="outside">What it is filled from, if that comes from outside the pool.</param>
+    /// <param name="stop">Takes it back, as long as it is not filled.</param>
+    public async Task<VolumeInfo> CreateAsync(
+        CreateVolumeRequest request, RequestId? id = null, ImageOrigin? outside = null, IProgress<double>? progress = null, CancellationToken stop = default)
     {
-        (var origin, request) = ImageOrigin.Of(request, work);
+        (var origin, request) = outside is null ? ImageOrigin.Of(request, work) : (outside, ImageOrigin.Filled(request, outside));
         var wanted = WantedVolume.From(request, term.Domain.Uuid, term.Volumes.Group.ExtentSizeBytes, choice);
         if (origin is ImageOrigin.On { Parent: var below })
         {
@@ -43,7 +49,7 @@ sealed class VolumeCreation(
         }
         try
         {
-            var there = await AlreadyThereAsync(wanted) ?? await CreateAsync(wanted, origin, id);
+            var there = await AlreadyThereAsync(wanted, isCopy: outside is null) ?? await CreateAsync(wanted, origin, id, new Filling(progress ?? new Progress<double>(), stop));
             Fenced(wanted); // R1: what is said rests on a term that still lasts
             return there;
         }
@@ -56,7 +62,8 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task<VolumeInfo?> AlreadyThereAsync(WantedVolume wanted)
+    /// <param name="isCopy">What it would begin with is known from the request; otherwise nobody knows whether it is what is there.</param>
+    async Task<VolumeInfo?> AlreadyThereAsync(WantedVolume wanted, bool isCopy)
     {
         if (term.Volumes.Find(wanted.Uuid) is not { } there)
         {
@@ -72,20 +79,26 @@ sealed class VolumeCreation(
             // "It is there already" would be the acknowledgement of a volume that is gone a moment later.
             throw Refusal.Conflict($"volume {wanted.Uuid} is there and is being deleted; ask again when it is gone.");
         }
+        if (!isCopy)
+        {
+            throw Refusal.Conflict($"volume {wanted.Uuid} is there already, whole; what it holds is not compared. Delete it first, or choose another uuid.");
+        }
         return there.Slot is { } slot && slot.Format == wanted.Format && slot.CapacityBytes == wanted.CapacityBytes && slot.Parent == wanted.Parent
             ? there
             : throw Refusal.Conflict($"there is another volume {wanted.Uuid}, with another size, format or parent. Choose another uuid.");
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, RequestId? id)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, RequestId? id, Filling filling)
     {
         await using var kept = await origin.KeepAsync(work);
         origin.Recheck(work);
+        using var promised = term.Space.Promise(
+            wanted.Uuid, wanted.MaximumBytes(term.Volumes.Group.ExtentSizeBytes), wanted.Parent, $"volume {wanted.Name} was not created");
         var slot = term.Volumes.ReserveSlot();
         var operation = term.Journal.Begin(OperationKind.Create, id, wanted.Uuid, 0, wanted.CapacityBytes);
         try
         {
-            return await CreateAsync(wanted, origin, slot, operation);
+            return await CreateAsync(wanted, origin, slot, operation, filling);
         }
         finally
         {
@@ -96,16 +109,17 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, int slot, JournalRecord.Begun operation)
+    async Task<VolumeInfo> CreateAsync(WantedVolume wanted, ImageOrigin origin, int slot, JournalRecord.Begun operation, Filling filling)
     {
         var finished = false;
         try
         {
             await using var hold = await SlotHold.TryTakeAsync(maps, slot, generation)
                 ?? throw Refusal.Conflict($"slot {slot} is still in use on this node by a volume that is gone; ask again in a moment.");
-            var group = await CommitLvAsync(wanted, slot, await BytesAsync(wanted, origin), operation);
+            var group = await CommitLvAsync(wanted, slot, await BytesAsync(wanted, origin, filling.Stop), operation);
             var segments = VolumeExtension.Segments(group, group.Find(wanted.Name)!);
-            await FillAsync(wanted, origin, segments);
+            await FillAsync(wanted, origin, segments, filling);
+            filling.Stop.ThrowIfCancellationRequested();
             Fenced(wanted);
             await ResourceFormat.InitialiseAsync(
                 new FencedArea(term.Domain.Leases, term.Fence), SlotGeometry.LeaseOffsetBytes(slot), term.Domain.Geometry, term.Domain.Lockspace, wanted.Name);
@@ -133,7 +147,7 @@ sealed class VolumeCreation(
         }
     }
 
-    async Task<long> BytesAsync(WantedVolume wanted, ImageOrigin origin)
+    async Task<long> BytesAsync(WantedVolume wanted, ImageOrigin origin, CancellationToken stop)
     {
         var extent = term.Volumes.Group.ExtentSizeBytes;
         if (wanted.Format == VolumeFormat.Raw)
@@ -141,11 +155,14 @@ sealed class VolumeCreation(
             return CowSizes.RawBytes(wanted.CapacityBytes, extent);
         }
         var initial = (policy with { ExtentBytes = extent }).Initial(wanted.CapacityBytes);
-        return origin is ImageOrigin.CopyOf { Chain: var chain }
-            ? Math.Max(initial, CowSizes.OptimalBytes(
-                await imager.Content.MeasureAsync([.. chain.Select(work.Layer)], VolumeFormat.Cow, CancellationToken.None),
-                wanted.CapacityBytes, isLeaf: true, policy.MinimumChunkBytes, extent))
-            : initial;
+        return origin switch
+        {
+            ImageOrigin.CopyOf { Chain: var chain } => Roomy(await imager.Content.MeasureAsync([.. chain.Select(work.Layer)], VolumeFormat.Cow, stop)),
+            ImageOrigin.FileOf { Source: var file } => Roomy(await imager.Transfer.MeasureAsync(file, VolumeFormat.Cow, stop)),
+            _ => initial,
+        };
+
+        long Roomy(long content) => Math.Max(initial, CowSizes.OptimalBytes(content, wanted.CapacityBytes, isLeaf: true, policy.MinimumChunkBytes, extent));
     }
 
     async Task<VolumeGroup> CommitLvAsync(WantedVolume wanted, int slot, long bytes, JournalRecord.Begun operation)
@@ -154,30 +171,34 @@ sealed class VolumeCreation(
         var tags = (VolumeTags.Created with { Slot = slot }).ToTags();
         var id = LvmUuid.FromRandomBytes(RandomIdentity.Bytes(choice, LvmUuid.Length));
         var result = await term.Worker.SubmitAsync(
-            $"create {wanted.Name}", draft => draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host), operation);
+            $"create {wanted.Name}", draft => SpaceRules.Refuse(draft, wanted.Name, bytes / extent, SpaceUse.Creation)
+                ?? draft.CreateLinear(wanted.Name, id, bytes / extent, tags, clock.GetUtcNow(), host), operation);
         return result is PoolResult.Done done ? done.Group : throw PoolRefusals.Of(result, $"volume {wanted.Name} was not created", term.Volumes.Group);
     }
 
-    async Task FillAsync(WantedVolume wanted, ImageOrigin origin, IReadOnlyList<SegmentReply> segments)
+    async Task FillAsync(WantedVolume wanted, ImageOrigin origin, IReadOnlyList<SegmentReply> segments, Filling filling)
     {
         switch (origin, wanted.Format)
         {
             case (ImageOrigin.On { Parent: var parent }, _):
                 await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite, new ParentName(parent.Name, parent.Slot!.Format));
                 break;
-            case (ImageOrigin.CopyOf { Chain: var chain }, var format):
-                if (format == VolumeFormat.Cow)
+            case (ImageOrigin.CopyOf { Chain: var chain }, _):
+                var copy = await TargetAsync(wanted, segments, chain[0].Slot!.CapacityBytes);
+                await imager.Content.CopyAsync([.. chain.Select(work.Layer)], copy, term.Fence.MayWrite, filling.Progress, filling.Stop);
+                break;
+            case (ImageOrigin.FileOf { Source: var file }, _):
+                var target = await TargetAsync(wanted, segments, file.VirtualSizeBytes);
+                await imager.Transfer.ImportAsync(file, target, term.Fence.MayWrite, filling.Progress, filling.Stop);
+                break;
+            case (ImageOrigin.Sent { Upload: var upload }, var format):
+                var empty = await TargetAsync(wanted, segments, upload.SizeBytes);
+                GrowLayer? grow = format == VolumeFormat.Cow ? bytes => GrowAsync(wanted, bytes) : null;
+                empty = grow is null ? empty : empty with { SizeBytes = CowSizes.MaximumBytes(wanted.CapacityBytes, term.Volumes.Group.ExtentSizeBytes) };
+                await using (var disk = await imager.Transfer.OpenAsync(empty, grow, term.Fence.MayWrite, filling.Stop))
                 {
-                    await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
+                    await upload.RunAsync(disk, term.Fence.MayWrite, filling.Progress, filling.Stop);
                 }
-                else
-                {
-                    // What lies behind the end of the source is copied by nobody.
-                    await imager.ZeroAsync(VolumeExtension.Behind(segments, chain[0].Slot!.CapacityBytes), term.Fence.MayWrite);
-                }
-                var target = new ImageLayer(
-                    wanted.Name, format, format == VolumeFormat.Raw ? wanted.CapacityBytes : segments.Sum(segment => segment.LengthBytes), segments);
-                await imager.Content.CopyAsync([.. chain.Select(work.Layer)], target, term.Fence.MayWrite, new Progress<double>(), CancellationToken.None);
                 break;
             case (_, VolumeFormat.Cow):
                 await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
@@ -186,6 +207,27 @@ sealed class VolumeCreation(
                 await imager.ZeroAsync(segments, term.Fence.MayWrite);
                 break;
         }
+    }
+
+    /// <summary>Ready to be written from its start.</summary>
+    /// <param name="comingBytes">What lies behind is copied by nobody, and has to read as zeros.</param>
+    async Task<ImageLayer> TargetAsync(WantedVolume wanted, IReadOnlyList<SegmentReply> segments, long comingBytes)
+    {
+        if (wanted.Format == VolumeFormat.Cow)
+        {
+            await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
+            return new ImageLayer(wanted.Name, VolumeFormat.Cow, segments.Sum(segment => segment.LengthBytes), segments);
+        }
+        await imager.ZeroAsync(VolumeExtension.Behind(segments, comingBytes / ZeroUnit * ZeroUnit), term.Fence.MayWrite);
+        return new ImageLayer(wanted.Name, VolumeFormat.Raw, wanted.CapacityBytes, segments);
+    }
+
+    /// <summary>What a thin image needs is known only when it has come: extent by extent, as for a guest.</summary>
+    async Task<IReadOnlyList<SegmentReply>> GrowAsync(WantedVolume wanted, long bytes)
+    {
+        var extents = CowSizes.RoundUp(bytes, term.Volumes.Group.ExtentSizeBytes) / term.Volumes.Group.ExtentSizeBytes;
+        var group = await work.CommitAsync("fill", wanted.Name, draft => SpaceRules.Refuse(draft, wanted.Name, extents, SpaceUse.Creation) ?? draft.Extend(wanted.Name, extents));
+        return VolumeExtension.Segments(group, group.Find(wanted.Name)!);
     }
 
     async Task CommitTagsAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
@@ -209,4 +251,7 @@ sealed class VolumeCreation(
             throw Refusal.NotLeader($"volume {wanted.Name} was not created: {term.Fence.ClosedBecause ?? "the deadline passed"}. What is left of it is marked as such; ask again.");
         }
     }
+
+    /// <summary>Whom to tell how far it is, and who may end it.</summary>
+    sealed record Filling(IProgress<double> Progress, CancellationToken Stop);
 }

@@ -38,7 +38,11 @@ sealed class VolumeExtension(
         {
             throw Refusal.Conflict($"volume {volume.Name} is active for writing on {writer}; ask that node, which then also gives the space to its guest.");
         }
-        return await CommitAsync(volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent), Answer(volume, id));
+        // Extents that its host cannot reach would hold up its guest; others of the pool may see more.
+        Func<PhysicalVolume, bool>? reached = request.Devices is { } seen ? pv => seen.Contains(pv.Uuid.ToString()) : null;
+        return await CommitAsync(
+            volume, CowSizes.RoundUp(request.SizeBytes, extent) / extent, DomainView.MaximumBytes(volume, extent),
+            request.HostId is null || request.ByPerson ? SpaceUse.Person : SpaceUse.Guest, Answer(volume, id), reached);
     }
 
     /// <summary>What can be said before anything is taken or written.</summary>
@@ -51,6 +55,11 @@ sealed class VolumeExtension(
         }
         if (!volume.IsUsable || volume.Slot is not { } slot)
         {
+            throw Refusal.Conflict($"volume {volume.Name} is not extended: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
+        }
+        if (slot.Format == VolumeFormat.Raw && volume.Has(VolumeProblemKind.SizeMismatch))
+        {
+            // Up to its capacity it counts as written: extents given to it there would show what somebody else left in them.
             throw Refusal.Conflict($"volume {volume.Name} is not extended: {string.Join("; ", volume.Problems.Select(p => p.Text))}.");
         }
         if (slot.Format == VolumeFormat.Cow && DomainView.MaximumBytes(volume, extent) is var maximum && size > maximum)
@@ -75,7 +84,7 @@ sealed class VolumeExtension(
             var volume = term.Volumes.Find($"{uuid}");
             var (before, after) = (CowSizes.RawBytes(Check(volume, size, extent).CapacityBytes, extent), CowSizes.RawBytes(size, extent));
             return after <= before
-                ? await CommitAsync(volume, after / extent, before)
+                ? await CommitAsync(volume, after / extent, before, SpaceUse.Person, [])
                 : await ExtendHeldAsync(volume, after, extent, id, null);
         }
         finally
@@ -122,8 +131,9 @@ sealed class VolumeExtension(
         if (after <= before)
         {
             EndLater(resumed, OperationOutcome.Done);
-            return await CommitAsync(volume, after / extent, before);
+            return await CommitAsync(volume, after / extent, before, SpaceUse.Person, []);
         }
+        using var promised = resumed is null ? term.Space.Promise(volume.Uuid, after, Guid.Empty, $"volume {volume.Name} was not extended") : null;
         var operation = resumed ?? term.Journal.Begin(OperationKind.ExtendRaw, id, volume.Uuid, before, after);
         try
         {
@@ -141,7 +151,7 @@ sealed class VolumeExtension(
     async Task<ExtendVolumeReply> ZeroAndShowAsync(
         VolumeInfo volume, int number, long before, long after, long extent, JournalRecord.Begun operation, bool isNew)
     {
-        var reply = await CommitAsync(volume, after / extent, after, isNew ? [operation] : []);
+        var reply = await CommitAsync(volume, after / extent, after, isNew ? SpaceUse.Person : SpaceUse.Guest, isNew ? [operation] : []);
         try
         {
             await imager.ZeroAsync(Behind(reply.Segments, before), term.Fence.MayWrite);
@@ -195,9 +205,11 @@ sealed class VolumeExtension(
         return behind;
     }
 
-    async Task<ExtendVolumeReply> CommitAsync(VolumeInfo volume, long extents, long maximum, params IEnumerable<JournalRecord> records)
+    async Task<ExtendVolumeReply> CommitAsync(
+        VolumeInfo volume, long extents, long maximum, SpaceUse use, IEnumerable<JournalRecord> records, Func<PhysicalVolume, bool>? reached = null)
     {
-        var result = await term.Worker.SubmitAsync($"extend {volume.Name}", draft => draft.Extend(volume.Name, extents), records);
+        var result = await term.Worker.SubmitAsync(
+            $"extend {volume.Name}", draft => SpaceRules.Refuse(draft, volume.Name, extents, use) ?? draft.Extend(volume.Name, extents, reached), records);
         return result switch
         {
             PoolResult.Done done => Reply(volume.Name, done, maximum),

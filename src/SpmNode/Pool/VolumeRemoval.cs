@@ -11,16 +11,20 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Pool;
 
 /// <summary>Deletes a volume: commit "removing" → read every map → commit the LV away (R9, R10, R11).</summary>
-sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, Func<int, Task<string>> hostName)
+/// <param name="progress">Told what long work is beginning and how many bytes it has; tells the bytes of each step to what it gets. Null: nobody asks.</param>
+sealed class VolumeRemoval(
+    SpmTerm term, ActivationMaps maps, Func<ulong> generation, IVolumeImager imager, Func<int, Task<string>> hostName,
+    Func<string, long, Action<long>>? progress = null)
 {
     readonly HashSet<Guid> underWay = [];
 
     /// <param name="id">R24: who asks; null when the caller counts none.</param>
     /// <param name="wipe">Overwrite it with zeros first, so that nobody who gets the extents can read what was there.</param>
-    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false)
+    /// <param name="discard">Tell the storage that the contents are not needed any more.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false, bool discard = false)
     {
         var volume = term.Volumes.Find(reference);
-        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe));
+        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe, discard));
     }
 
     /// <summary>R10: of two at once, one could take the other's mark back after the other looked at the maps.</summary>
@@ -46,16 +50,21 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
         }
     }
 
-    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe)
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe, bool discard)
     {
         Check(term.Volumes.View(), volume);
         if (volume.Tags.Initializing)
         {
             return await RemoveLeftoverAsync(volume, request);
         }
+        if (wipe || discard)
+        {
+            // Before the mark, which is not taken back.
+            term.Domain.Devices.Require(term.Volumes.Group, volume.Name);
+        }
         var id = IdOf(volume);
         await RefuseWhenUsedAsync(volume);
-        var operation = term.Journal.Begin(wipe ? OperationKind.RemoveWiped : OperationKind.Remove, request, volume.Uuid);
+        var operation = term.Journal.Begin(wipe || discard ? OperationKind.RemoveWiped : OperationKind.Remove, request, volume.Uuid);
         try
         {
             var marked = volume.Tags.Removal != RemovalMark.None || await MarkAsync(volume, operation);
@@ -69,11 +78,10 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
                 await UnmarkAsync(volume, operation);
                 throw;
             }
-            if (wipe || volume.Tags.Removal == RemovalMark.ZeroThenRemove)
-            {
-                await WipeAsync(volume.Uuid, operation);
-            }
-            return await RemoveAsync(volume, id, request);
+            var zero = wipe || volume.Tags.Removal == RemovalMark.ZeroThenRemove;
+            var kept = zero || discard ? await EmptyAsync(volume.Uuid, operation, zero, discard) : [];
+            var deleted = await RemoveAsync(volume, id, request);
+            return kept.Count == 0 ? deleted : deleted with { NotDiscarded = kept };
         }
         finally
         {
@@ -100,7 +108,7 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
         }
         if (zeroed || operation.Kind == OperationKind.RemoveWiped)
         {
-            await WipeAsync(volume.Uuid, operation);
+            await EmptyAsync(volume.Uuid, operation, zero: true, discard: false);
         }
         await RemoveAsync(volume, IdOf(volume), null);
         return OperationOutcome.Done;
@@ -168,10 +176,13 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
         }
     }
 
-    /// <summary>R13: our entry in the map while zeros are on their way, so that a successor does not give the extents away.</summary>
-    async Task WipeAsync(Guid uuid, JournalRecord.Begun operation)
+    /// <summary>R13: our entry in the map while zeros or discards are on their way, so that a successor does not give the extents away.</summary>
+    /// <remarks>Discards alone carry the mark for wiping, too: whoever finds the volume half emptied must not give it back, and zeros are sure.</remarks>
+    /// <returns>Devices that take no discards.</returns>
+    async Task<IReadOnlyList<string>> EmptyAsync(Guid uuid, JournalRecord.Begun operation, bool zero, bool discard)
     {
         var volume = term.Volumes.Find(uuid)!;
+        term.Domain.Devices.Require(term.Volumes.Group, volume.Name);
         if (volume.Tags.Removal != RemovalMark.ZeroThenRemove)
         {
             // From here it is not given back any more, whatever happens.
@@ -180,7 +191,12 @@ sealed class VolumeRemoval(SpmTerm term, ActivationMaps maps, Func<ulong> genera
         await using var hold = await SlotHold.TryTakeAsync(maps, volume.Tags.Slot!.Value, generation)
             ?? throw Refusal.Conflict($"volume {volume.Name} is in use on this node; ask again in a moment.");
         var group = term.Volumes.Group;
-        await imager.ZeroAsync(VolumeExtension.Segments(group, group.Find(volume.Name)!), term.Fence.MayWrite);
+        var segments = VolumeExtension.Segments(group, group.Find(volume.Name)!);
+        if (zero)
+        {
+            await imager.ZeroAsync(segments, term.Fence.MayWrite, progress?.Invoke($"wiping volume {volume.Name}", volume.AllocatedBytes));
+        }
+        return discard ? await imager.DiscardAsync(segments, term.Fence.MayWrite, progress?.Invoke($"discarding volume {volume.Name}", volume.AllocatedBytes)) : [];
     }
 
     Task TakeBackAsync(VolumeInfo volume, JournalRecord.Begun operation) => ChangeTagsAsync(

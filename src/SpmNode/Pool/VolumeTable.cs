@@ -61,6 +61,15 @@ sealed class VolumeTable
         }
     }
 
+    /// <summary>Takes one slot that no volume and no creation under way has.</summary>
+    public bool TryReserveSlot(int slot)
+    {
+        lock (guard)
+        {
+            return !VolumeCatalogue.TakenSlots(Group.LogicalVolumes.Select(DomainView.Facts)).Contains(slot) && reserved.Add(slot);
+        }
+    }
+
     public void ReleaseSlot(int slot)
     {
         lock (guard)

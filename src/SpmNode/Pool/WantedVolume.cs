@@ -17,6 +17,10 @@ sealed record WantedVolume(Guid Uuid, Guid Image, VolumeFormat Format, long Capa
 
     public string Name => Uuid.ToString();
 
+    /// <summary>The most its LV may become.</summary>
+    public long MaximumBytes(long extentBytes) =>
+        Format == VolumeFormat.Cow ? CowSizes.MaximumBytes(CapacityBytes, extentBytes) : CowSizes.RawBytes(CapacityBytes, extentBytes);
+
     /// <exception cref="Refusal">What the request lacks; nothing of the domain was looked at.</exception>
     public static WantedVolume From(CreateVolumeRequest request, Guid domain, long extentBytes, IChoice choice)
     {

@@ -231,12 +231,19 @@ sealed class Membership(
         await LeaseOfAsync(identity.HostId) is { Timestamp: not 0 } held && held.Resource.ToString() != identity.LeaseName;
 
     /// <summary>R23: hosts that seem to live and have no record of ours: VDSM may be SPM here.</summary>
-    public IReadOnlyList<int> Strangers() =>
-    [
-        .. Keeper!.Hosts.Snapshot()
-            .Where(host => host.Id != identity.HostId && host.State is HostState.Live or HostState.Unknown && RecordOf(host.Id, host.Generation) is null)
-            .Select(host => host.Id),
-    ];
+    public IReadOnlyList<int> Strangers()
+    {
+        // Asked with every look at the lease: there is hardly ever one.
+        List<int>? strangers = null;
+        foreach (var host in Keeper!.Hosts.Snapshot())
+        {
+            if (host.Id != identity.HostId && host.State is HostState.Live or HostState.Unknown && RecordOf(host.Id, host.Generation) is null)
+            {
+                (strangers ??= []).Add(host.Id);
+            }
+        }
+        return strangers ?? (IReadOnlyList<int>)[];
+    }
 
     /// <summary>R23, for a verb that does not stay long enough to see who renews: host ids held without a record of ours.</summary>
     /// <remarks>An offline verb that is still joining has no record yet; its name tells what it is.</remarks>
@@ -270,7 +277,7 @@ sealed class Membership(
     /// <summary>R19: the timeouts in the tags may have been changed since this process read them; hosts that count differently do not mix.</summary>
     async Task RefuseOtherTagsAsync()
     {
-        var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+        var read = await domain.Lun.ReadGroupAsync(domain.Seen.Newest);
         if (read.Group is null && domain.IsMetadataLost)
         {
             // Whoever brings the metadata back: without them nobody else can come either, with other timeouts or the same.

@@ -43,7 +43,7 @@ sealed class OfflinePool : IPoolVerbs
             var term = await BeginAsync(domain, membership, lease, ports, wait, patience, stop);
             var maps = new ActivationMaps(domain, membership.Identity.HostId, membership.Identity.MapOwner);
             await maps.AdoptAsync(membership.Generation);
-            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(lun, domain), ports.Choice, ports.WallClock, new PoolCounters(), ports.Say);
+            var verbs = new PoolVerbs(term, maps, membership, ports.Imager(domain), ports.Choice, ports.WallClock, new PoolCounters(), ports.Say);
             var pool = new OfflinePool(lun, membership, lease, term, verbs, renewing, renewal);
             await verbs.RecoverOnceAsync();
             return pool;
@@ -55,6 +55,9 @@ sealed class OfflinePool : IPoolVerbs
         }
     }
 
+    /// <summary>The verbs of this term that not every pool has.</summary>
+    public PoolVerbs Verbs => verbs;
+
     /// <summary>For what is written under the SPM lease beside the volume group.</summary>
     public PoolFence Fence => term.Fence;
 
@@ -62,13 +65,19 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => verbs.GetVolumeAsync(reference);
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => verbs.CreateVolumeAsync(request);
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => verbs.CreateVolumeAsync(request, progress, stop);
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => verbs.ExtendVolumeAsync(reference, request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => verbs.DeleteVolumeAsync(reference, request, wipe);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => verbs.DeleteVolumeAsync(reference, request, wipe, discard);
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => verbs.ChangeVolumeAsync(reference, change);
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => verbs.ChangeVolumeAsync(reference, change, progress);
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => verbs.SetSpaceAsync(request);
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => verbs.AddDeviceAsync(request);
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => verbs.GarbageAsync(collect);
 
     public async ValueTask DisposeAsync()
     {

@@ -19,7 +19,7 @@ static class OfflineRestore
     /// <exception cref="Refusal">Somebody is alive, or the text does not fit this LUN.</exception>
     public static async Task<VolumeGroup> RunAsync(ILun lun, OfflinePorts ports, VolumeGroup kept, bool wait, CancellationToken stop)
     {
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
         if (read.Group is { } found && found.Uuid != kept.Uuid)
         {
             throw Refusal.Conflict($"{lun.Path}: {What}: volume group {found.Name} ({found.Uuid}) is there, the file is of {kept.Name} ({kept.Uuid}).");
@@ -31,14 +31,15 @@ static class OfflineRestore
             // R23: the leases under which this is written would be elsewhere afterwards.
             throw Refusal.Conflict($"{lun.Path}: {What}: in the file a special volume lies elsewhere than on the LUN.");
         }
-        await new DomainUse(domain, ports.BootClock).RefuseWhenUsedAsync(What, wait, stop);
+        var use = new DomainUse(domain, ports.BootClock);
+        await use.RefuseWhenUsedAsync(What, wait, stop);
         var patience = new OfflinePatience(ports, stop);
         var membership = await OfflineJoin.JoinAsync(domain, ports, patience, stop);
         var renewing = new CancellationTokenSource();
         var renewal = membership.Keeper!.RunAsync(renewing.Token);
         try
         {
-            return await AsSpmAsync(domain, membership, ports, kept, wait, patience, stop);
+            return await AsSpmAsync(domain, use, membership, ports, kept, wait, patience, stop);
         }
         finally
         {
@@ -47,7 +48,7 @@ static class OfflineRestore
     }
 
     static async Task<VolumeGroup> AsSpmAsync(
-        PoolDomain domain, Membership membership, OfflinePorts ports, VolumeGroup kept, bool wait, OfflinePatience patience, CancellationToken stop)
+        PoolDomain domain, DomainUse use, Membership membership, OfflinePorts ports, VolumeGroup kept, bool wait, OfflinePatience patience, CancellationToken stop)
     {
         var lease = membership.SpmLease!;
         var minimum = 0ul;
@@ -58,13 +59,13 @@ static class OfflineRestore
             {
                 throw OfflinePool.NotAcquired(acquired, membership);
             }
-            await new DomainUse(domain, ports.BootClock).RefuseWhenUsedAsync(What, wait: false, stop, except: membership.Identity.HostId);
+            await use.RefuseNewcomersAsync(What, membership.Identity.HostId);
             var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflinePool.FenceMargin, ports.BootClock, membership.ConfirmAsync);
             TakeOverOutcome restored;
             try
             {
                 using var entry = fence.Enter();
-                restored = await MetadataStore.RestoreAsync([domain.Lun.Metadata], kept, fence, ports.WallClock, membership.Identity.Name);
+                restored = await MetadataStore.RestoreAsync([domain.Lun.Metadata], kept, fence, ports.WallClock, membership.Identity.Name, othersElsewhere: true);
             }
             finally
             {

@@ -15,7 +15,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => reader.GetVolumeAsync(reference);
 
-    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request)
+    public async Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default)
     {
         var view = await reader.ViewAsync();
         if (request is { Parent: null, Source: null })
@@ -23,7 +23,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
             WantedVolume.From(request, view.Domain.Uuid, view.Group.ExtentSizeBytes, ports.Choice);
         }
         await using var pool = await OpenAsync();
-        return await pool.CreateVolumeAsync(request);
+        return await pool.CreateVolumeAsync(request, progress, stop);
     }
 
     public async Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request)
@@ -34,7 +34,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
@@ -43,7 +43,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
         try
         {
-            return await pool.DeleteVolumeAsync(volume.Name, request, wipe);
+            return await pool.DeleteVolumeAsync(volume.Name, request, wipe, discard);
         }
         catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && (volume.Tags.Initializing || volume.Tags.Removal != RemovalMark.None))
         {
@@ -52,19 +52,44 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         }
     }
 
-    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change)
+    public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null)
     {
         var volume = (await reader.ViewAsync()).Find(reference);
         await using var pool = await OpenAsync();
         try
         {
-            return await pool.ChangeVolumeAsync(volume.Name, change);
+            return await pool.ChangeVolumeAsync(volume.Name, change, progress);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);
         }
+    }
+
+    public async Task<SpaceReply> SetSpaceAsync(SpaceRequest request)
+    {
+        SpaceSetting.Check(request);
+        await using var pool = await OpenAsync();
+        return await pool.SetSpaceAsync(request);
+    }
+
+    public async Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request)
+    {
+        // What cannot be opened is refused before anything is taken.
+        lun.Others.Release(lun.Others.Open(request.Path));
+        await using var pool = await OpenAsync();
+        return await pool.AddDeviceAsync(request);
+    }
+
+    public async Task<GarbageReply> GarbageAsync(bool collect)
+    {
+        if (!collect)
+        {
+            return await reader.GarbageAsync(collect: false);
+        }
+        await using var pool = await OpenAsync();
+        return await pool.GarbageAsync(collect: true);
     }
 
     public ValueTask DisposeAsync()

@@ -12,7 +12,7 @@ sealed class SpmTerm
 {
     SpmTerm(PoolDomain domain, PoolFence fence, PoolWorker worker, VolumeTable volumes, OperationJournal journal)
     {
-        (Domain, Fence, Worker, Volumes, Journal) = (domain, fence, worker, volumes, journal);
+        (Domain, Fence, Worker, Volumes, Journal, Space) = (domain, fence, worker, volumes, journal, new SpaceRules(volumes));
     }
 
     public PoolDomain Domain { get; }
@@ -25,6 +25,8 @@ sealed class SpmTerm
 
     public OperationJournal Journal { get; }
 
+    public SpaceRules Space { get; }
+
     /// <summary>What the takeover found and put right, or does not believe, for people.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];
 
@@ -35,13 +37,13 @@ sealed class SpmTerm
         try
         {
             var (place, notes) = (JournalPlace.Of(domain), new List<string>());
-            var opened = await MetadataStore.OpenAsync([domain.Lun.Metadata], clock, host);
+            var opened = await domain.Lun.OpenStoreAsync(clock, host);
             var read = opened is OpenOutcome.Opened { Read: var good } ? good : ((OpenOutcome.Refused)opened).Read;
             var before = await place.ReadAsync(read.Group);
             if (await HeaderRescue.RestoreAsync(domain, read, before, fence) is { } rescued)
             {
                 notes.Add(rescued);
-                opened = await MetadataStore.OpenAsync([domain.Lun.Metadata], clock, host);
+                opened = await domain.Lun.OpenStoreAsync(clock, host);
                 before = await place.ReadAsync((opened as OpenOutcome.Opened)?.Store.Current);
             }
             if (opened is not OpenOutcome.Opened { Store: var store })
@@ -97,7 +99,7 @@ sealed class SpmTerm
                     return new TermStart.Failed(unknown.Reason);
             }
             domain.Seen.Leads(store.Current);
-            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal);
+            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal, domain.Devices.Sees);
             var volumes = await VolumeTable.LoadAsync(domain, worker);
             notes.AddRange(before.Damage.Select(damage => damage.ToString()));
             return new TermStart.Begun(new SpmTerm(domain, fence, worker, volumes, journal!) { Notes = notes });

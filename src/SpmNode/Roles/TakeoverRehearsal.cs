@@ -13,7 +13,7 @@ static class TakeoverRehearsal
     {
         try
         {
-            var read = await MetadataReader.ReadAsync([domain.Lun.Metadata], domain.Seen.Newest);
+            var read = await domain.Lun.ReadGroupAsync(domain.Seen.Newest);
             return read.Group is not { } group ? read.Problem
                 : group.Uuid != domain.Group.Uuid ? "another volume group is on the LUN"
                 : domain.MovedSince(group);

@@ -27,6 +27,28 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
     }
 
+    /// <summary>Takes every slot that our map says this machine and boot had active before.</summary>
+    /// <remarks>Entries are read and slots taken under the lock that clearing them needs: what is returned here stays marked until it is released.</remarks>
+    /// <param name="already">Slots the caller holds.</param>
+    public async Task<IReadOnlyList<(int Slot, ActivationMode Mode)>> HoldMarkedAsync(IReadOnlySet<int> already)
+    {
+        await writing.WaitAsync();
+        try
+        {
+            var own = await ReadOwnAsync();
+            return
+            [
+                .. own.Parts.Where(part => part.Sector is { IsIdle: false } sector && sector.Owner == self).SelectMany(part => part.Sector!.Active())
+                    // What the SPM of an earlier life worked on was served to nobody; adopting the host id clears its entry (R11).
+                    .Where(entry => entry.Mode is not ActivationMode.Working && (already.Contains(entry.Slot) || TryHold(entry.Slot))),
+            ];
+        }
+        finally
+        {
+            writing.Release();
+        }
+    }
+
     public void Release(int slot)
     {
         lock (held)
@@ -81,6 +103,9 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
             writing.Release();
         }
     }
+
+    /// <summary>Entries may be left that nobody uses: <see cref="ClearLeftBehindAsync"/> looks again.</summary>
+    public void MayHaveLeftBehind() => leftBehind = true;
 
     /// <summary>Clears entries whose last write failed: nobody else could while this process runs, and what they keep can never be given away.</summary>
     /// <exception cref="IOException">Ask again.</exception>
@@ -165,11 +190,19 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         }
         foreach (var (slot, _) in (await ReadOwnAsync()).Active().ToList())
         {
-            if (!IsHeld(slot))
+            if (IsHeld(slot))
             {
-                await SetInsideAsync(slot, ActivationMode.Inactive, generation);
-                notes.Add($"slot {slot} was left active by an earlier life of this node; cleared");
+                continue;
             }
+            if (domain.Devices.MissingOfSlot(slot) is { } absent)
+            {
+                // R7: on a device that this life has not open no lock of ours proves that the former life's writes have returned.
+                leftBehind = true;
+                notes.Add($"slot {slot} was left active by an earlier life of this node and stays so: its volume lies on {absent}, which is not seen");
+                continue;
+            }
+            await SetInsideAsync(slot, ActivationMode.Inactive, generation);
+            notes.Add($"slot {slot} was left active by an earlier life of this node; cleared");
         }
         return notes;
     }

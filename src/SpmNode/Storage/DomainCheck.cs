@@ -1,6 +1,7 @@
 using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Volumes;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.SpmVolume;
 using LeaseError = OvirtSpm.Leases.OnDisk.RecordError;
 
@@ -16,7 +17,7 @@ static class DomainCheck
     public static async Task<CheckReport> RunAsync(ILun lun)
     {
         var findings = new List<Finding>();
-        var read = await MetadataReader.ReadAsync([lun.Metadata]);
+        var read = await lun.ReadGroupAsync();
         foreach (var copy in read.Copies)
         {
             findings.Add(new(copy.State is CopyState.Current or CopyState.Ignored, "metadata", copy.Describe()));
@@ -27,16 +28,26 @@ static class DomainCheck
         }
         try
         {
-            var domain = await PoolDomain.OpenAsync(lun);
-            findings.Add(new(true, "domain", $"{domain.Uuid}, {domain.Group.Version}"));
-            if (domain.SuperblockError != OvirtSpm.Volumes.RecordError.None)
+            var domain = await StorageDomain.OpenAnyAsync(lun);
+            var pool = domain as PoolDomain;
+            findings.Add(new(true, "domain", $"{domain.Uuid}, version {domain.Description.Version}, {domain.Group.Version}{(pool is null ? "; made by oVirt, not adopted" : "")}"));
+            findings.AddRange(domain.Devices.Missing().Select(device => new Finding(false, "device", $"{device} is not seen by this host")));
+            if (pool is not null && pool.SuperblockError != OvirtSpm.Volumes.RecordError.None)
             {
-                findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(domain.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
+                findings.Add(new(false, "spm", $"superblock, byte 0: {Explanation.Of(pool.SuperblockError)}; the second one at byte {SpmLayout.SuperblockCopyOffsetBytes} serves instead"));
             }
+            if (SpaceTags.Parse(domain.Group.Tags).Wrong is { Count: > 0 } wrong)
+            {
+                findings.Add(new(false, "domain", $"tags {string.Join(", ", wrong)}: the most careful reading counts; 'spm domain set' writes them anew"));
+            }
+            await CheckOthersAsync(domain, findings);
             await CheckHostIdsAsync(domain, findings);
             await CheckLeaseAsync(domain, findings);
-            await CheckRecordsAsync(domain, findings);
-            await CheckMapsAsync(domain, findings);
+            if (pool is not null)
+            {
+                await CheckRecordsAsync(pool, findings);
+                await CheckMapsAsync(pool, findings);
+            }
             var view = await DomainView.ReadAsync(domain, domain.Group);
             foreach (var volume in view.Volumes)
             {
@@ -52,7 +63,23 @@ static class DomainCheck
         return new CheckReport(findings.All(f => f.Ok), findings);
     }
 
-    static async Task CheckHostIdsAsync(PoolDomain domain, List<Finding> findings)
+    /// <summary>A used area there would keep an older text than the first device, and stock lvm2 would complain of it.</summary>
+    static async Task CheckOthersAsync(StorageDomain domain, List<Finding> findings)
+    {
+        foreach (var pv in domain.Group.PhysicalVolumes.Skip(1))
+        {
+            if (domain.Lun.Others.Metadata(pv.Uuid) is not { } area)
+            {
+                continue;
+            }
+            var used = (await MetadataReader.ReadAsync([area])).Copies.Where(copy => copy.State is not CopyState.Ignored).ToList();
+            findings.Add(used.Count == 0
+                ? new(true, "device", $"{area.Name}: {pv.SectionName} ({pv.Uuid}), its metadata areas ignored")
+                : new(false, "device", $"{area.Name}: {used[0].Describe()}, but only the first device's areas are kept: pvchange --metadataignore y {area.Name}"));
+        }
+    }
+
+    static async Task CheckHostIdsAsync(StorageDomain domain, List<Finding> findings)
     {
         var size = domain.Lun.SectorSize;
         var sectors = new byte[SpmLayout.Hosts * size];
@@ -70,7 +97,7 @@ static class DomainCheck
         findings.Add(new(true, "ids", $"{held} host ids held"));
     }
 
-    static async Task CheckLeaseAsync(PoolDomain domain, List<Finding> findings)
+    static async Task CheckLeaseAsync(StorageDomain domain, List<Finding> findings)
     {
         var size = domain.Lun.SectorSize;
         var area = new byte[(2 + SpmLayout.Hosts) * size];

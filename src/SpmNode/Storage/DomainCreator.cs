@@ -3,6 +3,7 @@ using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
@@ -31,6 +32,8 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
             await RefuseWhenUsedAsync(options.Wait);
         }
         var uuids = (Vg: NewUuid(), Pv: NewUuid());
+        // What cannot be used is refused before the first byte is written anywhere.
+        var others = await PrepareOthersAsync(options, uuids.Vg);
         var born = await VolumeGroupFormat.CreateAsync(lun.Metadata, new VgCreateOptions
         {
             Name = options.Domain.ToString(),
@@ -48,7 +51,7 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
             throw NotCreated(born);
         }
         var guard = new CreationGuard();
-        var opened = await MetadataStore.OpenAsync([lun.Metadata], clock, host);
+        var opened = await lun.OpenStoreAsync(clock, host);
         if (opened is not OpenOutcome.Opened { Store: var store })
         {
             throw Refusal.Damaged($"{lun.Path}: what was just written does not read back: {opened}.");
@@ -59,24 +62,81 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
         }
         await CommitAsync(store, guard, "special volumes", CreateSpecialVolumes);
         await FillAsync(store.Current, options);
-        await CommitAsync(store, guard, "domain is ready", draft => MarkReady(draft, options));
+        foreach (var (_, made) in others)
+        {
+            await made.WriteAsync(guard);
+        }
+        await CommitAsync(store, guard, "domain is ready", draft => MarkReady(draft, options, others));
+        foreach (var (device, made) in others)
+        {
+            lun.Others.Join(made.Uuid, device);
+            await NewPhysicalVolume.ForgetNoteAsync(device.Metadata, uuids.Vg, (await NewPhysicalVolume.ReadLabelAsync(device.Metadata))!, guard);
+        }
         return await PoolDomain.OpenAsync(lun);
     }
+
+    /// <remarks>With --wipe, too, a device of another volume group is refused: nothing here tells whether that is in use.</remarks>
+    async Task<List<(ILun Device, NewPhysicalVolume Made)>> PrepareOthersAsync(DomainOptions options, LvmUuid group)
+    {
+        if (options.Others.Count >= DomainLimits.MaximumDevices)
+        {
+            throw Refusal.Invalid($"a domain has at most {DomainLimits.MaximumDevices} devices.");
+        }
+        var replaced = options.Wipe ? (await lun.ReadGroupAsync()).Group : null;
+        var prepared = new List<(ILun, NewPhysicalVolume)>();
+        foreach (var path in options.Others)
+        {
+            var device = lun.Others.Open(path);
+            if (path == lun.Path || prepared.Any(one => one.Item1.Path == path))
+            {
+                throw Refusal.Invalid($"{path} is given twice.");
+            }
+            if (device.SectorSize != lun.SectorSize)
+            {
+                throw Refusal.Conflict($"{path} has sectors of {device.SectorSize} bytes, {lun.Path} has {lun.SectorSize}: all devices of a domain must be alike.");
+            }
+            var label = await NewPhysicalVolume.ReadLabelAsync(device.Metadata);
+            var wipe = options.Wipe && (label is null || replaced is not null && await IsOfAsync(replaced, device, label.PvUuid, options));
+            var (made, problem) = await NewPhysicalVolume.PrepareAsync(
+                device.Metadata, group, NewUuid(), options.ExtentSizeBytes, DomainLimits.MetadataAreaBytes, wipe);
+            if (made is null)
+            {
+                throw Refusal.Conflict($"{path}: {problem}. Nothing was written. Give another device{(label is null ? ", or --wipe if all of it may be lost" : "; a device of another volume group is removed there first (vgreduce, pvremove)")}.");
+            }
+            prepared.Add((device, made));
+        }
+        return prepared;
+    }
+
+    /// <summary>It is a device of that group, or was on its way into it.</summary>
+    static async Task<bool> IsOfAsync(VolumeGroup group, ILun device, LvmUuid pv, DomainOptions options) =>
+        group.PhysicalVolumes.Any(one => one.Uuid == pv)
+        || (await NewPhysicalVolume.PrepareAsync(device.Metadata, group.Uuid, pv, options.ExtentSizeBytes, DomainLimits.MetadataAreaBytes, wipe: false)).Volume is not null;
 
     /// <summary>--wipe says that the bytes may be lost, not that hosts at work may lose their leases under their guests.</summary>
     async Task RefuseWhenUsedAsync(bool wait)
     {
-        if ((await MetadataReader.ReadAsync([lun.Metadata])).Group is { } group
-            && DomainMetadata.TryParse(group.Tags, out var made, out _) == DomainError.None && made!.BlockSize != lun.SectorSize)
+        if ((await lun.ReadGroupAsync()).Group is not { } group || PoolTags.StateOf(group.Tags) != DomainState.Ready)
+        {
+            return; // no domain that anybody could be serving
+        }
+        var error = DomainMetadata.TryParse(group.Tags, out var made, out _);
+        if (error == DomainError.None && made!.BlockSize != lun.SectorSize)
         {
             // With the wrong sector size no lease can be read: hosts at work would look like a domain that nobody can use.
             throw Refusal.Conflict(
                 $"{lun.Path}: nothing is wiped: domain {group.Name} there has sectors of {made.BlockSize} bytes, and with {lun.SectorSize} it cannot be seen whether it is in use. Give --sector-size {made.BlockSize}, or remove it first.");
         }
-        PoolDomain there;
+        if (error == DomainError.WrongVersion)
+        {
+            throw Refusal.Conflict(
+                $"{lun.Path}: nothing is wiped: domain {group.Name} of oVirt is there, of a version that cannot be read, so it cannot be seen whether its hosts use it. Remove it in oVirt, or empty the LUN with wipefs.");
+        }
+        StorageDomain there;
         try
         {
-            there = await PoolDomain.OpenAsync(lun);
+            // oVirt's domains, too: its hosts are seen by the host ids they hold.
+            there = await StorageDomain.OpenAnyAsync(lun);
         }
         catch (Refusal)
         {
@@ -171,7 +231,7 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
         }
     }
 
-    EditOutcome MarkReady(VolumeGroupDraft draft, DomainOptions options)
+    EditOutcome MarkReady(VolumeGroupDraft draft, DomainOptions options, List<(ILun Device, NewPhysicalVolume Made)> others)
     {
         var pv = draft.From.PhysicalVolumes[0];
         var metadata = new DomainMetadata
@@ -179,15 +239,21 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
             Domain = options.Domain,
             Description = options.Description,
             VolumeGroupUuid = draft.From.Uuid.ToString(),
-            PhysicalVolumes = [new PhysicalVolumeEntry(Path.GetFileName(lun.Path).Replace(',', '_'), pv.Uuid.ToString(), 0, pv.ExtentCount, 0)],
+            PhysicalVolumes = [new PhysicalVolumeEntry(DeviceAddition.NameOf(lun.Path), pv.Uuid.ToString(), 0, pv.ExtentCount, 0)],
             BlockSize = lun.SectorSize,
             IoOperationTimeoutSeconds = options.IoTimeoutSeconds,
         };
         var foreignToOvirt = lun.SectorSize != 512 || options.ExtentSizeBytes != DomainLimits.ExtentBytes;
         var pool = new PoolTags(0, options.IoTimeoutSeconds, options.WatchdogTimeoutSeconds, foreignToOvirt);
-        return draft.ChangeVgTags(
+        var ready = draft.ChangeVgTags(
             [DomainTag.Unready],
             [DomainTag.Ready, .. metadata.ToTags(), .. pool.ToTags().Where(tag => !tag.StartsWith(PoolTags.EpochPrefix, StringComparison.Ordinal))]);
+        foreach (var (device, made) in others)
+        {
+            // Behind the special volumes, which all lie on the first device.
+            ready = ready is EditOutcome.Done ? DeviceAddition.Add(draft, made, device.Path) : ready;
+        }
+        return ready;
     }
 
     static long Start(VolumeGroup group, SpecialVolume special) =>

@@ -1,5 +1,3 @@
-using OvirtSpm.LvmMetadata.Mapping;
-using OvirtSpm.Node.Activation;
 using OvirtSpm.Volumes.Qcow2;
 using OvirtSpm.Volumes.Volume;
 
@@ -57,13 +55,13 @@ sealed class DomainImages(DomainView view, Func<VolumeInfo, IReadOnlyList<string
     VolumeImage Open(VolumeInfo volume)
     {
         var lv = view.Group.Find(volume.Name)!;
-        var ranges = lv.IsLinear ? VolumeMapping.Map(view.Group, lv) : [];
-        if (ranges.Count == 0 || ranges.Any(range => range.PvIndex != 0))
+        if (!lv.IsLinear || lv.Segments.Length == 0)
         {
-            throw new Qcow2Refused(Qcow2Fault.Truncated, "its extents are not all on this LUN, or not linear");
+            throw new Qcow2Refused(Qcow2Fault.Truncated, "its extents are not linear");
         }
-        return new VolumeImage(new SegmentTable(
-            ranges.Select(range => new VolumeSegment(view.Domain.Lun.Data, range.PvOffsetBytes, range.LengthBytes)), view.Group.Epoch ?? 0, view.Group.Seqno));
+        return view.Domain.Devices.Missing(view.Group, lv) is { } absent
+            ? throw new Qcow2Refused(Qcow2Fault.Truncated, $"it lies on {absent}, which this host does not see")
+            : new VolumeImage(view.Domain.Devices.Table(view.Group, lv));
     }
 }
 

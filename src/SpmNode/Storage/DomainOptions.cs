@@ -13,4 +13,8 @@ sealed record DomainOptions(
     int WatchdogTimeoutSeconds = 60,
     long ExtentSizeBytes = DomainLimits.ExtentBytes,
     bool Wipe = false,
-    bool Wait = false);
+    bool Wait = false)
+{
+    /// <summary>Paths of the devices behind the first one.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
+}

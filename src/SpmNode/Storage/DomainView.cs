@@ -8,12 +8,12 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Storage;
 
 /// <summary>All volumes of a domain at one moment, and how to say them to people.</summary>
-sealed record DomainView(PoolDomain Domain, VolumeGroup Group, ImmutableArray<VolumeInfo> Volumes)
+sealed record DomainView(StorageDomain Domain, VolumeGroup Group, ImmutableArray<VolumeInfo> Volumes)
 {
-    public static async Task<DomainView> ReadAsync(PoolDomain domain, VolumeGroup group)
+    public static async Task<DomainView> ReadAsync(StorageDomain domain, VolumeGroup group)
     {
         var facts = group.LogicalVolumes.Select(Facts).ToList();
-        var slots = await new SlotStore(domain.Slots, domain.Uuid).ReadAsync(VolumeCatalogue.TakenSlots(facts));
+        var slots = await new SlotStore(domain.Slots, domain.Uuid, domain.SlotLayout).ReadAsync(VolumeCatalogue.TakenSlots(facts));
         return new DomainView(domain, group, VolumeCatalogue.Join(domain.Uuid, facts, slots.GetValueOrDefault));
     }
 
@@ -47,7 +47,8 @@ sealed record DomainView(PoolDomain Domain, VolumeGroup Group, ImmutableArray<Vo
         volume.Tags.Slot,
         State(volume),
         activeOn,
-        [.. volume.Problems.Select(problem => problem.Text)]);
+        [.. volume.Problems.Select(problem => problem.Text)],
+        volume.Slot?.Description, volume.Slot?.Legality.ToString().ToLowerInvariant(), volume.Slot?.Generation);
 
     /// <summary>The most its LV may become; what it has when the slot cannot be believed.</summary>
     public static long MaximumBytes(VolumeInfo volume, long extentBytes) => volume.Slot switch

@@ -5,12 +5,14 @@ using OvirtSpm.Volumes.SpmVolume;
 namespace OvirtSpm.Node.Storage;
 
 /// <summary>Who holds host ids of a domain, and whether they live, for one who holds none: read only.</summary>
-sealed class HostWatch(PoolDomain domain, TimeProvider bootClock)
+sealed class HostWatch(StorageDomain domain, TimeProvider bootClock)
 {
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     /// <summary>Every host id that is held, ascending; those whose sector cannot be believed are among them.</summary>
-    public async Task<IReadOnlyList<HostHolder>> HeldAsync()
+    public Task<IReadOnlyList<HostHolder>> HeldAsync() => HeldAsync(domain);
+
+    public static async Task<IReadOnlyList<HostHolder>> HeldAsync(StorageDomain domain)
     {
         var size = domain.Lun.SectorSize;
         var sectors = new byte[SpmLayout.Hosts * size];
@@ -35,8 +37,9 @@ sealed class HostWatch(PoolDomain domain, TimeProvider bootClock)
         {
             return unknown;
         }
-        var records = await new HostRecordStore(domain).ReadAllAsync();
-        TimeSpan? Watchdog(HostHolder holder) => records[holder.HostId - 1].Reading(holder.Lease!.OwnerGeneration) is HostRecordReading.Usable { Record: var record }
+        // R19: where nobody keeps records, every host counts with 60 s of watchdog time at least.
+        var records = domain is PoolDomain pool ? await new HostRecordStore(pool).ReadAllAsync() : null;
+        TimeSpan? Watchdog(HostHolder holder) => records?[holder.HostId - 1].Reading(holder.Lease!.OwnerGeneration) is HostRecordReading.Usable { Record: var record }
             ? TimeSpan.FromSeconds(record.WatchdogTimeoutSeconds) : null;
         var watching = held.ToDictionary(holder => holder.HostId);
         var started = bootClock.GetTimestamp();

@@ -20,6 +20,9 @@ public interface ILun : IDisposable
     /// <summary>Contents of volumes.</summary>
     IDataDevice Data { get; }
 
+    /// <summary>The domain's other devices; contents of volumes may lie there.</summary>
+    IOtherDevices Others => NoOtherDevices.Instance;
+
     /// <summary>Leases, records and maps: small durable writes at fixed places.</summary>
     ILeaseArea Window(long offsetBytes, long lengthBytes);
 

@@ -1,4 +1,6 @@
+using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool.Garbage;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
 
@@ -7,16 +9,50 @@ namespace OvirtSpm.Node.Storage;
 /// <summary>Reading verbs straight on the LUN: no lease, no write, whatever hosts are doing.</summary>
 sealed class LunReader(ILun lun) : IPoolVerbs
 {
+    /// <summary>A commit takes milliseconds; one that takes longer is waited for by asking again.</summary>
+    static readonly TimeSpan SettlingLimit = TimeSpan.FromSeconds(1), SettlingPause = TimeSpan.FromMilliseconds(10);
+
     public async Task<DomainView> ViewAsync()
     {
-        var domain = await PoolDomain.OpenAsync(lun);
+        var domain = await StorageDomain.OpenAnyAsync(lun);
         return await DomainView.ReadAsync(domain, domain.Group);
     }
 
     /// <summary>The group as it is now; a writer at work is waited out by reading again.</summary>
-    public static async Task<DomainView> ViewAsync(PoolDomain domain)
+    public static async Task<DomainView> ViewAsync(PoolDomain domain) => await ViewAsync(domain, await domain.ReadMetadataAsync());
+
+    /// <summary>As <see cref="ViewAsync(PoolDomain)"/>, but only what every copy names: for whoever serves volumes by it.</summary>
+    /// <remarks><code>
+    /// former SPM                      SPM of now                      this host
+    /// commit 46: header 1 hangs
+    ///                                 takes over from 45
+    /// header 1 (46) lands late
+    ///                                                                 reads 46 and serves by it
+    ///                                 header 2, above 46
+    ///                                 gives 46's extents to another
+    /// </code>What one header names may never have been committed; header 2 is written only while the lease holds (R2). A copy that cannot be
+    /// read at all is left out: the other one has to do then.</remarks>
+    /// <exception cref="Refusal">The copies go on naming different texts: an SPM ended in the middle of a commit, and another one settles it.</exception>
+    public static async Task<DomainView> SettledViewAsync(PoolDomain domain, TimeProvider clock)
     {
-        var read = await domain.ReadMetadataAsync();
+        for (var started = clock.GetTimestamp(); ;)
+        {
+            var read = await domain.ReadMetadataAsync();
+            if (read.Copies.FirstOrDefault(copy => copy.State is CopyState.Stale) is not { } stale)
+            {
+                return await ViewAsync(domain, read);
+            }
+            if (clock.GetElapsedTime(started) >= SettlingLimit)
+            {
+                throw Refusal.Unavailable(
+                    $"{domain.Lun.Path}: a copy of the metadata is {stale.State.Describe()}, another one names {read.Group?.Version}: a commit has not ended. The next SPM settles it; ask again when there is one ('spm status').");
+            }
+            await Task.Delay(SettlingPause, clock);
+        }
+    }
+
+    static async Task<DomainView> ViewAsync(PoolDomain domain, VolumeGroupRead read)
+    {
         if (read.Group is not { } group)
         {
             throw Refusal.Damaged($"{domain.Lun.Path}: the volume group cannot be read: {read.Problem}");
@@ -56,13 +92,22 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return await JournalView.ReadAsync(domain, domain.Group);
     }
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => throw NoLease();
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => throw NoLease();
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => throw NoLease();
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => throw NoLease();
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => throw NoLease();
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => throw NoLease();
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => throw NoLease();
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => throw NoLease();
+
+    public async Task<GarbageReply> GarbageAsync(bool collect) => collect ? throw NoLease() : await FindGarbageAsync(await PoolDomain.OpenAsync(lun));
+
+    public static async Task<GarbageReply> FindGarbageAsync(PoolDomain domain) =>
+        new([.. GarbageSurvey.Of(await GarbageFacts.ReadAsync(domain)).Select(garbage => garbage.Describe())]);
 
     public ValueTask DisposeAsync()
     {
@@ -70,10 +115,16 @@ sealed class LunReader(ILun lun) : IPoolVerbs
         return ValueTask.CompletedTask;
     }
 
-    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(PoolDomain domain)
+    public static async Task<Func<VolumeInfo, IReadOnlyList<string>>> UsersAsync(StorageDomain domain)
     {
-        var table = await ActivationMaps.ReadAllAsync(domain);
-        var records = await new HostRecordStore(domain).ReadAllAsync();
+        if (domain is not PoolDomain pool)
+        {
+            // R11: oVirt's hosts write no maps, so each that is in the domain may have any volume active.
+            var hosts = (await HostWatch.HeldAsync(domain)).Select(holder => $"{holder.Name}, perhaps").ToList();
+            return _ => hosts;
+        }
+        var table = await ActivationMaps.ReadAllAsync(pool);
+        var records = await new HostRecordStore(pool).ReadAllAsync();
         return volume => volume.Tags.Slot is not { } slot ? [] : [.. table.UsersOf(slot).Select(user =>
         {
             var name = records[user.Host - 1].Newest is { } record ? $"{record.Name} (host id {user.Host})" : $"host id {user.Host}";

@@ -5,15 +5,17 @@ using OvirtSpm.Volumes.Volume;
 namespace OvirtSpm.Node.Storage;
 
 /// <summary>The volume slots in the <c>metadata</c> volume: read all, read one, write one.</summary>
-sealed class SlotStore(ILeaseArea area, Guid domain)
+sealed class SlotStore(ILeaseArea area, Guid domain, SlotLayout? layout = null)
 {
     const int SlotsPerRead = 128;
 
+    readonly SlotLayout layout = layout ?? SlotLayout.Current;
+
     public async Task<SlotReading> ReadAsync(int slot)
     {
-        var bytes = new byte[SlotGeometry.StrideBytes];
-        await area.ReadAsync(SlotGeometry.OffsetBytes(slot), bytes);
-        return SlotReading.Read(slot, bytes, domain);
+        var bytes = new byte[layout.StrideBytes];
+        await area.ReadAsync(layout.OffsetBytes(slot), bytes);
+        return SlotReading.Read(slot, bytes, domain, layout.Version);
     }
 
     /// <summary>Reads the slots named, neighbours together: a domain of 1,947 volumes costs 16 reads.</summary>
@@ -23,12 +25,12 @@ sealed class SlotStore(ILeaseArea area, Guid domain)
         foreach (var group in slots.Distinct().Order().GroupBy(slot => slot / SlotsPerRead))
         {
             var (first, last) = (group.First(), group.Last());
-            var size = (last - first + 1) * SlotGeometry.StrideBytes;
+            var size = (last - first + 1) * layout.StrideBytes;
             var buffer = ArrayPool<byte>.Shared.Rent(size);
-            await area.ReadAsync(SlotGeometry.OffsetBytes(first), buffer.AsMemory(0, size));
+            await area.ReadAsync(layout.OffsetBytes(first), buffer.AsMemory(0, size));
             foreach (var slot in group)
             {
-                found[slot] = SlotReading.Read(slot, buffer.AsSpan((slot - first) * SlotGeometry.StrideBytes, SlotGeometry.StrideBytes), domain);
+                found[slot] = SlotReading.Read(slot, buffer.AsSpan((slot - first) * layout.StrideBytes, layout.StrideBytes), domain, layout.Version);
             }
             // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
             ArrayPool<byte>.Shared.Return(buffer);
@@ -44,8 +46,12 @@ sealed class SlotStore(ILeaseArea area, Guid domain)
     /// </remarks>
     public async Task WriteAsync(int slot, Guid volume, VolumeSlot text)
     {
+        if (layout.Version != SlotLayout.Current.Version)
+        {
+            throw new InvalidOperationException("slots of version 4 are only read");
+        }
         var head = new byte[Math.Max(area.SectorSize, SlotGeometry.TextBytes + SlotRecord.SizeBytes)];
-        var at = SlotGeometry.OffsetBytes(slot);
+        var at = layout.OffsetBytes(slot);
         await area.ReadAsync(at, head);
         var next = new byte[SlotGeometry.TextBytes];
         if (text.Write(next) is var error && error != SlotError.None)

@@ -22,6 +22,6 @@ public enum DomainError
     /// <summary>The checksum over all keys does not agree: somebody changed a tag by hand, or some tags are lost.</summary>
     WrongChecksum,
 
-    /// <summary>A version other than 5. Older ones are to be upgraded by oVirt first.</summary>
+    /// <summary>Neither version 5 nor 4. Older ones are to be upgraded by oVirt first.</summary>
     WrongVersion,
 }

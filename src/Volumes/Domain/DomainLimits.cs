@@ -5,6 +5,9 @@ public static class DomainLimits
 {
     public const int Version = 5;
 
+    /// <summary>The oldest version whose slots are read here. Nothing of it is written: oVirt upgrades such a domain in place.</summary>
+    public const int OldestReadVersion = 4;
+
     /// <summary>Fixed at vgcreate; every size of a volume is a multiple of it.</summary>
     public const long ExtentBytes = 128L << 20;
 
@@ -13,6 +16,9 @@ public static class DomainLimits
 
     /// <summary>The size of each of the two metadata areas of the first physical volume.</summary>
     public const long MetadataAreaBytes = 128L << 20;
+
+    /// <summary>oVirt's most physical volumes of a domain.</summary>
+    public const int MaximumDevices = 10;
 
     /// <summary>Distance between leases. The only one that fits all special volumes; on 4096-byte sectors it limits a domain to 250 hosts.</summary>
     public const long AlignmentBytes = 1L << 20;

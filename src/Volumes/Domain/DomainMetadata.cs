@@ -2,14 +2,18 @@ using System.Collections.Immutable;
 
 namespace OvirtSpm.Volumes.Domain;
 
-/// <summary>What the <c>MDT_</c> tags of a version 5 block domain say.</summary>
+/// <summary>What the <c>MDT_</c> tags of a block domain say: version 5, or 4 where it is only read.</summary>
 /// <remarks>
 /// Keys written: VERSION, SDUUID, TYPE, CLASS, ROLE, DESCRIPTION, POOL_UUID, LOCKPOLICY, LOCKRENEWALINTERVALSEC, LEASETIMESEC,
 /// IOOPTIMEOUTSEC, LEASERETRIES, VGUUID, PV0…, ALIGNMENT, BLOCK_SIZE and the checksum. A key this type does not know survives in <see cref="Others"/>.
+/// Version 4 has LOGBLKSIZE and PHYBLKSIZE (kept in <see cref="Others"/>) instead of ALIGNMENT and BLOCK_SIZE.
 /// The four lease numbers are historic: nothing reads them, oVirt writes them and so do we.
 /// </remarks>
 public sealed record DomainMetadata
 {
+    /// <summary>5, or 4.</summary>
+    public int Version { get; init; } = DomainLimits.Version;
+
     public required Guid Domain { get; init; }
 
     /// <summary>FCP or ISCSI.</summary>

@@ -20,7 +20,7 @@ internal static class DomainMetadataText
     {
         var pairs = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
-            ["VERSION"] = Number(DomainLimits.Version),
+            ["VERSION"] = Number(metadata.Version),
             ["SDUUID"] = metadata.Domain.ToString(),
             ["TYPE"] = metadata.Type,
             ["CLASS"] = metadata.Class,
@@ -33,9 +33,13 @@ internal static class DomainMetadataText
             ["IOOPTIMEOUTSEC"] = Number(metadata.IoOperationTimeoutSeconds),
             ["LEASERETRIES"] = Number(metadata.LeaseRetries),
             ["VGUUID"] = metadata.VolumeGroupUuid,
-            ["ALIGNMENT"] = Number(metadata.AlignmentBytes),
-            ["BLOCK_SIZE"] = Number(metadata.BlockSize),
         };
+        if (metadata.Version == DomainLimits.Version)
+        {
+            pairs["ALIGNMENT"] = Number(metadata.AlignmentBytes);
+            pairs["BLOCK_SIZE"] = Number(metadata.BlockSize);
+        }
+
         for (var i = 0; i < metadata.PhysicalVolumes.Count; i++)
         {
             pairs["PV" + Number(i)] = metadata.PhysicalVolumes[i].Format();
@@ -66,7 +70,8 @@ internal static class DomainMetadataText
         }
 
         var fields = new DomainFields(pairs);
-        if (fields.Number("VERSION", 0, 1000) is var version && fields.Error == DomainError.None && version != DomainLimits.Version)
+        var version = (int)fields.Number("VERSION", 0, 1000);
+        if (fields.Error == DomainError.None && version is not (DomainLimits.Version or DomainLimits.OldestReadVersion))
         {
             where = "VERSION";
             return DomainError.WrongVersion;
@@ -74,6 +79,7 @@ internal static class DomainMetadataText
 
         var parsed = new DomainMetadata
         {
+            Version = version,
             Domain = fields.Uuid("SDUUID"),
             Type = fields.Text("TYPE"),
             Class = fields.Text("CLASS"),
@@ -81,8 +87,8 @@ internal static class DomainMetadataText
             Description = fields.Text("DESCRIPTION"),
             Pool = fields.Pool("POOL_UUID"),
             VolumeGroupUuid = fields.Text("VGUUID"),
-            AlignmentBytes = fields.Number("ALIGNMENT", 1 << 20, 8 << 20),
-            BlockSize = (int)fields.Number("BLOCK_SIZE", 512, 4096),
+            AlignmentBytes = version == DomainLimits.Version ? fields.Number("ALIGNMENT", 1 << 20, 8 << 20) : DomainLimits.AlignmentBytes,
+            BlockSize = version == DomainLimits.Version ? (int)fields.Number("BLOCK_SIZE", 512, 4096) : fields.NumberOr("LOGBLKSIZE", 512),
             LockPolicy = fields.TextOr("LOCKPOLICY", ""),
             LockRenewalIntervalSeconds = fields.NumberOr("LOCKRENEWALINTERVALSEC", 5),
             LeaseTimeSeconds = fields.NumberOr("LEASETIMESEC", 60),

@@ -77,14 +77,13 @@ public sealed record GrowthPolicy(
     public GrowthStep Next(long sizeBytes, long maximumBytes, double bytesPerSecond, TimeSpan latency, long writtenBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sizeBytes);
-        var watermark = WatermarkBytes(bytesPerSecond, latency);
-        var chunk = ChunkBytes(bytesPerSecond, watermark);
+        var weighed = Weigh(bytesPerSecond, latency);
 
         // Saturating: a corrupt image may report having written at any offset, and its size must not wrap round to a small one.
-        var wanted = Math.Max(Add(sizeBytes, chunk), writtenBytes > 0 ? Add(Add(writtenBytes, watermark), ExtentBytes) : 0);
+        var wanted = Math.Max(Add(sizeBytes, weighed.ChunkBytes), writtenBytes > 0 ? Add(Add(writtenBytes, weighed.WatermarkBytes), ExtentBytes) : 0);
         var limit = Math.Max(sizeBytes, Math.Min(maximumBytes, CowSizes.LargestCapacityBytes));
         var target = wanted >= limit ? limit : Math.Min(CowSizes.RoundUp(wanted, ExtentBytes), limit);
-        return new GrowthStep(target, Threshold(target, maximumBytes, watermark));
+        return new GrowthStep(target, Threshold(target, maximumBytes, weighed.WatermarkBytes));
     }
 
     /// <summary>Where the threshold goes for a volume that stays as large as it is; null at the maximum.</summary>
@@ -92,17 +91,19 @@ public sealed record GrowthPolicy(
         Threshold(sizeBytes, maximumBytes, WatermarkBytes(bytesPerSecond, latency));
 
     /// <summary>The free space at which is asked.</summary>
-    public long WatermarkBytes(double bytesPerSecond, TimeSpan latency)
-    {
-        var seconds = Math.Clamp(latency.TotalSeconds, 0, LongestLatency.TotalSeconds);
-        var needed = LatencyFactor * Rate(bytesPerSecond) * seconds;
-        return Math.Max(MinimumWatermarkBytes, (long)Math.Ceiling(Math.Min(needed, MaximumChunkBytes)));
-    }
+    public long WatermarkBytes(double bytesPerSecond, TimeSpan latency) => Weigh(bytesPerSecond, latency).WatermarkBytes;
 
-    private long ChunkBytes(double bytesPerSecond, long watermark)
+    /// <summary>Watermark and chunk for what was measured, with every figure that they come from.</summary>
+    public GrowthArithmetic Weigh(double bytesPerSecond, TimeSpan latency)
     {
-        var lasting = (long)Math.Min(Rate(bytesPerSecond) * ChunkSpan.TotalSeconds, MaximumChunkBytes);
-        return CowSizes.RoundUp(Math.Max(Math.Max(MinimumChunkBytes, lasting), watermark), ExtentBytes);
+        var rate = Rate(bytesPerSecond);
+        var seconds = Math.Clamp(latency.TotalSeconds, 0, LongestLatency.TotalSeconds);
+        var awaited = (long)Math.Ceiling(Math.Min(LatencyFactor * rate * seconds, MaximumChunkBytes));
+        var lasting = (long)Math.Min(rate * ChunkSpan.TotalSeconds, MaximumChunkBytes);
+        var watermark = Math.Max(MinimumWatermarkBytes, awaited);
+        return new GrowthArithmetic(
+            rate, TimeSpan.FromSeconds(seconds), LatencyFactor, awaited, MinimumWatermarkBytes, watermark, ChunkSpan, lasting, MinimumChunkBytes, MaximumChunkBytes,
+            CowSizes.RoundUp(Math.Max(Math.Max(MinimumChunkBytes, lasting), watermark), ExtentBytes));
     }
 
     /// <summary>At least 1: a threshold of 0 means "none" to QEMU.</summary>

@@ -1,3 +1,5 @@
+using OvirtSpm.Volumes.Domain;
+
 namespace OvirtSpm.Volumes.Volume;
 
 /// <summary>How a slot's text and our record beside it agree.</summary>
@@ -42,10 +44,11 @@ public sealed record SlotReading(
     /// <param name="number">Which slot the bytes were read from.</param>
     /// <param name="bytes">From the start of the slot; 512 bytes are enough for the text, 1024 for the record, a whole slot is fine.</param>
     /// <param name="domain">The domain that was read.</param>
-    public static SlotReading Read(int number, ReadOnlySpan<byte> bytes, Guid domain)
+    /// <param name="version">The domain's version: in version 4 another slot follows the text, not a record.</param>
+    public static SlotReading Read(int number, ReadOnlySpan<byte> bytes, Guid domain, int version = DomainLimits.Version)
     {
-        var error = VolumeSlot.TryParse(bytes, out var slot, out var key);
-        if (bytes.Length < SlotRecord.OffsetBytes + SlotRecord.SizeBytes)
+        var error = SlotText.TryParse(bytes, out var slot, out var key, version);
+        if (version != DomainLimits.Version || bytes.Length < SlotRecord.OffsetBytes + SlotRecord.SizeBytes)
         {
             return new(number, slot, error, key, SlotAgreement.NoRecord, null, RecordError.WrongLength);
         }

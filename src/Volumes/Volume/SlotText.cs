@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Volumes.Volume;
@@ -8,6 +9,10 @@ namespace OvirtSpm.Volumes.Volume;
 internal static class SlotText
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Version 4 counts the capacity in these.</summary>
+    private const int OldBlockBytes = 512;
+
     private static readonly string[] Known =
         ["CAP", "CTIME", "DESCRIPTION", "DISKTYPE", "DOMAIN", "FORMAT", "GEN", "IMAGE", "LEGALITY", "PUUID", "SEQ", "TYPE", "VOLTYPE"];
 
@@ -60,7 +65,7 @@ internal static class SlotText
         return SlotError.None;
     }
 
-    public static SlotError TryParse(ReadOnlySpan<byte> text, out VolumeSlot? slot, out string key)
+    public static SlotError TryParse(ReadOnlySpan<byte> text, out VolumeSlot? slot, out string key, int version = DomainLimits.Version)
     {
         slot = null;
         var error = TryCollect(text, out var lines, out key);
@@ -72,7 +77,9 @@ internal static class SlotText
         var fields = new SlotFields(lines);
         var parsed = new VolumeSlot
         {
-            CapacityBytes = fields.Number("CAP", CowSizes.LargestCapacityBytes),
+            CapacityBytes = version == DomainLimits.Version
+                ? fields.Number("CAP", CowSizes.LargestCapacityBytes)
+                : fields.Number("SIZE", CowSizes.LargestCapacityBytes / OldBlockBytes) * OldBlockBytes,
             CreatedUnixSeconds = fields.Number("CTIME", long.MaxValue),
             Description = fields.Text("DESCRIPTION"),
             DiskType = fields.Text("DISKTYPE"),

@@ -127,7 +127,7 @@ internal static class VolumeJoin
     {
         if (slot.Format == VolumeFormat.Raw && sizeBytes < slot.CapacityBytes)
         {
-            add(VolumeProblemKind.SizeMismatch, $"it is raw with a capacity of {SizeText.Format(slot.CapacityBytes)}, but its LV has only {SizeText.Format(sizeBytes)}; extend it");
+            add(VolumeProblemKind.SizeMismatch, $"it is raw with a capacity of {SizeText.Format(slot.CapacityBytes)}, but its LV has only {SizeText.Format(sizeBytes)}: another program cut it. 'spm metadata restore' brings a kept text back; lvextend gives it other extents, with whatever lies in them");
         }
         else if (slot.Format == VolumeFormat.Cow && sizeBytes > CowSizes.MaximumBytes(slot.CapacityBytes))
         {

@@ -37,6 +37,11 @@ public sealed class CliRemoveTests
             // Killed, it did not give its host id back: that it is dead is to be proven, which takes 8 T.
             (await CliSpm.RunAsync("domain", "remove", "--lun", lun.Path, "--yes")).Refused("host id 1", "--wait");
             (await CliSpm.RunAsync("domain", "check", "--lun", lun.Path)).Succeeded();
+            var dump = Path.Combine(state, "dump");
+            (await CliSpm.RunAsync("metadata", "dump", "--lun", lun.Path, "--output", dump)).Succeeded();
+            (await CliSpm.RunAsync("metadata", "restore", "--lun", lun.Path, "--file", dump, "--yes")).Refused("host id 1", "--wait");
+            // It still stands there as held when it is looked at again under the lease, and is as dead as before.
+            (await CliSpm.RunAsync("metadata", "restore", "--lun", lun.Path, "--file", dump, "--yes", "--wait")).Succeeded();
             (await CliSpm.RunAsync("domain", "remove", "--lun", lun.Path, "--yes", "--wait")).Succeeded();
         }
         finally

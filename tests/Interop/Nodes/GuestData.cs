@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Activation.Nbd.Client;
 using OvirtSpm.Node.Demo;
 
 namespace OvirtSpm.Interop.Nodes;

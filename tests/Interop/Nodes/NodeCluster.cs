@@ -67,6 +67,9 @@ sealed class NodeCluster : IAsyncDisposable
         Children.RunAsync(Program, arguments, TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
     /// <summary>Starts nodes at once and waits until every one of them holds its host id.</summary>
+    /// <summary>Over a domain that is there already.</summary>
+    public static NodeCluster On(string lun, string domain) => new() { Lun = lun, Domain = domain, KillTimer = true };
+
     public async Task<TestNode[]> StartAsync(params int[] hostIds) => await Task.WhenAll(hostIds.Select(id => StartAsync(id)));
 
     public async Task<TestNode> StartAsync(int hostId, params string[] more)

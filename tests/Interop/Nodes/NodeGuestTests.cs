@@ -125,6 +125,12 @@ public sealed class NodeGuestTests
         var latencies = (await node.Client.GuestsAsync())[0].Disks[0].LatenciesMilliseconds.Order().ToList();
         Assert.NotEmpty(latencies);
         NodeCluster.Report($"{latencies.Count} extends by threshold, ms: p50 {latencies[latencies.Count / 2]:0.0} max {latencies[^1]:0.0}");
+        var growth = (await node.Client.GetVolumeAsync($"{volume}")).Growth!;
+        Assert.True(growth.BytesPerSecond > 0 && growth.LatencySeconds > 0, $"{growth}");
+        Assert.Equal(Math.Max(growth.AwaitedBytes, growth.MinimumWatermarkBytes), growth.WatermarkBytes);
+        var said = await cluster.SpmAsync("volume", "info", $"{volume}", "--url", node.Url);
+        Assert.Matches(@"watermark +\S+ MiB \(\d+ bytes\) = max\(4 × ", said.Output);
+        Assert.Contains("measured: highest write", said.Output, StringComparison.Ordinal);
         await guest.ReadBackAsync(0, Blocks);
         await disk.DisposeAsync();
         await qemu.QuitAsync(TestContext.Current.CancellationToken);

@@ -52,6 +52,33 @@ public sealed class NodeImageTests
     }
 
     [Fact]
+    public async Task A_chain_collapses_into_its_base_and_an_illegal_volume_is_served_to_nobody()
+    {
+        await using var pool = await PoolAsync();
+        var @base = await pool.CreateAsync();
+        await pool.WriteAsync(@base, "write -P 1 0 2M");
+        var middle = await pool.CreateAsync(parent: @base);
+        await pool.WriteAsync(middle, "write -P 2 512k 1M");
+        var leaf = await pool.CreateAsync(parent: middle);
+        await pool.WriteAsync(leaf, "write -P 3 1M 64k");
+        string[] whole = ["read -P 1 0 512k", "read -P 2 512k 512k", "read -P 3 1M 64k", "read -P 2 1088k 448k", "read -P 1 1536k 512k"];
+        await pool.ReadAsync(leaf, whole);
+
+        await pool.Host.ChangeVolumeAsync(leaf, new VolumeChange.Set(Legality: "illegal"));
+        await pool.RefusedAsync("says Illegal", () => pool.Host.ActivateAsync(leaf, readOnly: false));
+        await pool.RefusedAsync("says Illegal", () => pool.Host.ChangeVolumeAsync(leaf, new VolumeChange.Collapse()));
+        var legal = await pool.Host.ChangeVolumeAsync(leaf, new VolumeChange.Set(Legality: "legal") { ExpectedGeneration = 0 });
+        Assert.Equal(("legal", 1, "ready"), (legal.Legality, legal.Generation!.Value, legal.State));
+        await pool.RefusedAsync("has generation 1, not 0", () => pool.Host.ChangeVolumeAsync(leaf, new VolumeChange.Collapse { ExpectedGeneration = 0 }));
+
+        var collapsed = await pool.Host.ChangeVolumeAsync(leaf, new VolumeChange.Collapse { ExpectedGeneration = 1 });
+        Assert.Equal((@base, "leaf", "ready"), (collapsed.Volume, collapsed.Role, collapsed.State));
+        Assert.Equal([@base], (await pool.Host.ListVolumesAsync()).Select(volume => volume.Volume));
+        await pool.ReadAsync(@base, whole);
+        await pool.CheckAsync();
+    }
+
+    [Fact]
     public async Task A_template_serves_many_disks_and_a_clone_needs_none()
     {
         await using var pool = await PoolAsync();

@@ -96,9 +96,16 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
             world.Stats.Refused++;
             world.Trace(0, refused.Message.Replace(volume, volume[..8], StringComparison.Ordinal));
             if (refused is Refusal { Code: RefusalCode.Conflict or RefusalCode.NoSpace or RefusalCode.NotFound or RefusalCode.Invalid }
-                && IsOpen(volume, token) && unanswered.Remove(volume, out var open) && open.IsCreation)
+                && IsOpen(volume, token) && unanswered.Remove(volume, out var open))
             {
-                world.Book.RefuseCreation(volume);
+                if (open.IsCreation)
+                {
+                    world.Book.RefuseCreation(volume);
+                }
+                else if (refused is Refusal { Code: not RefusalCode.NotFound })
+                {
+                    world.Book.RefuseDeletion(volume);
+                }
             }
         }
         catch (Exception broken)

@@ -73,6 +73,9 @@ internal sealed class PoolHost
     /// <summary>Its program would write as SPM if it were asked now, asleep or not: what Exclusion is about.</summary>
     public SpmTerm? LeadingTerm => IsUp && Node?.SpmRole?.Term is { } term && term.Fence.MayWrite() ? term : null;
 
+    /// <summary>It is in a term as SPM, whose fence may be closed already.</summary>
+    public bool HasTerm => Node?.SpmRole?.Term is not null && IsUp;
+
     /// <summary>It has the SPM lease or is taking it, asleep or not.</summary>
     public bool HasRole => IsUp && Node?.Role is RoleName.Leading or RoleName.Campaigning or RoleName.Draining;
 

@@ -81,7 +81,7 @@ public class PoolStuckTests(ITestOutputHelper output)
         {
             each.Path.NeverReturns = io =>
             {
-                var isGuests = io.IsWrite && Stamp.TryParse(io.Data, out _, out var at, out _) && at >= 0 && (host is null || host == each);
+                var isGuests = io.IsWrite && Stamp.TryParse(io.Data.Span, out _, out var at, out _) && at >= 0 && (host is null || host == each);
                 host ??= isGuests ? each : null;
                 return isGuests;
             };

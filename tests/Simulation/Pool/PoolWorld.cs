@@ -130,17 +130,18 @@ internal sealed class PoolWorld : SimWorld
 
     protected override bool Check()
     {
-        PoolHost? leader = null;
+        PoolHost? other = null;
         foreach (var host in Hosts)
         {
-            if (host.LeadingTerm is { } term)
+            if (host.HasTerm)
             {
-                if (leader is not null)
+                // After every event: fences are asked only where two hosts have a term at all.
+                if (other?.LeadingTerm is { } one && host.LeadingTerm is { } two)
                 {
-                    Fail($"Exclusion: host {leader.Id} (epoch {leader.LeadingTerm?.Fence.Epoch}) and host {host.Id} (epoch {term.Fence.Epoch}) both may write");
+                    Fail($"Exclusion: host {other.Id} (epoch {one.Fence.Epoch}) and host {host.Id} (epoch {two.Fence.Epoch}) both may write");
                 }
 
-                leader = host;
+                other = other?.LeadingTerm is null ? host : other;
             }
 
             if (host.Path.Violation is { } violation)
@@ -197,7 +198,7 @@ internal sealed class PoolWorld : SimWorld
 
     private bool IsRelease(PoolHost host, SimIo io) =>
         io.Offset == Places.SpmLease + Domain.Geometry.VoteOffset(host.Id)
-        && Leases.OnDisk.BallotBlock.TryParse(io.Data, out var vote) == Leases.OnDisk.RecordError.None && vote.IsReleased;
+        && Leases.OnDisk.BallotBlock.TryParse(io.Data.Span, out var vote) == Leases.OnDisk.RecordError.None && vote.IsReleased;
 
     private void OnLanded(int host, long offset, ReadOnlyMemory<byte> bytes)
     {
@@ -240,7 +241,7 @@ internal sealed class PoolWorld : SimWorld
                     Fail($"C6: {gone.Name} is gone in {after.Version} while host {host.Id} serves it");
                 }
 
-                if (host.Path.WritesOut.Any(io => Stamp.TryParse(io.Data, out var volume, out _, out _) && volume.ToString() == gone.Name))
+                if (host.Path.WritesOut.Any(io => Stamp.TryParse(io.Data.Span, out var volume, out _, out _) && volume.ToString() == gone.Name))
                 {
                     Fail($"C6: {gone.Name} is gone in {after.Version} while host {host.Id} has a write to it on its way");
                 }

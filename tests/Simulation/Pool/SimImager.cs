@@ -10,7 +10,14 @@ internal sealed class SimImager(PoolWorld world, SimLun lun) : IVolumeImager
     public Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null) =>
         FillAsync(segments, mayWrite);
 
-    public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite) => FillAsync(segments, mayWrite);
+    public Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null) => FillAsync(segments, mayWrite);
+
+    public async Task<IReadOnlyList<string>> DiscardAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
+    {
+        // Whatever a device makes of the contents, to the extents' owner it is a write (C3).
+        await FillAsync(segments, mayWrite);
+        return [];
+    }
 
     private async Task FillAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
     {

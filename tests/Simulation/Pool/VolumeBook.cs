@@ -32,7 +32,7 @@ internal sealed class VolumeBook(PoolWorld world)
     /// <summary>From now on nobody may rely on the volume: its deletion was asked for.</summary>
     public void Deleting(string volume)
     {
-        Of(volume).MustExist = false;
+        (Of(volume).MustExist, Of(volume).MustStay) = (false, false);
         // The next SPM may end the deletion, and a creation that nobody is told of may follow: what is acknowledged then says how large it is.
         Of(volume).Bytes = 0;
         Of(volume).Blocks.Clear();
@@ -51,6 +51,13 @@ internal sealed class VolumeBook(PoolWorld world)
         Check(world.Metadata.Newest);
     }
 
+    /// <summary>Its deletion was refused for good: whoever asked goes on using it.</summary>
+    public void RefuseDeletion(string volume)
+    {
+        Of(volume).MustStay = true;
+        Check(world.Metadata.Newest);
+    }
+
     /// <summary>C1: every acknowledged operation is in what our reader chooses. C5: none that was refused.</summary>
     public void Check(VolumeGroup group)
     {
@@ -64,6 +71,10 @@ internal sealed class VolumeBook(PoolWorld world)
             else if (entry.MustNeverBe && there is not null && !VolumeTags.Parse(there.Tags, out _).Initializing)
             {
                 world.Fail($"C5: the creation of {entry.Volume} was refused, {group.Version} has it");
+            }
+            else if (entry.MustStay && there is null)
+            {
+                world.Fail($"C5: the deletion of {entry.Volume} was refused, {group.Version} has it no more");
             }
             else if (entry.MustBeGone && there is not null)
             {
@@ -91,6 +102,9 @@ internal sealed class VolumeBook(PoolWorld world)
 
         /// <summary>Except unfinished, until somebody removes what is left of it.</summary>
         public bool MustNeverBe { get; set; }
+
+        /// <summary>Its deletion was refused, and nobody has asked for another one since.</summary>
+        public bool MustStay { get; set; }
 
         public long Bytes { get; set; }
 

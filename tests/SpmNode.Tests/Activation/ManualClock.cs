@@ -1,6 +1,6 @@
 namespace OvirtSpm.Node.Tests.Activation;
 
-/// <summary>Time that passes only when a test says so; timers fire on the thread that lets it pass.</summary>
+/// <summary>Time that passes only when a test says so; timers fire on the thread that lets it pass. One that is due at once needs no time: a thread of the pool.</summary>
 internal sealed class ManualClock : TimeProvider
 {
     readonly Lock guard = new();
@@ -64,7 +64,11 @@ internal sealed class ManualClock : TimeProvider
             lock (clock.guard)
             {
                 clock.alarms.Remove(this);
-                if (dueTime != Timeout.InfiniteTimeSpan)
+                if (dueTime == TimeSpan.Zero)
+                {
+                    ThreadPool.UnsafeQueueUserWorkItem(static alarm => alarm.Callback(alarm.State), this, preferLocal: false);
+                }
+                else if (dueTime != Timeout.InfiniteTimeSpan)
                 {
                     Due = clock.now + dueTime.Ticks;
                     clock.alarms.Add(this);

@@ -17,10 +17,16 @@ sealed class ScriptedNode : INodeVerbs
 
     public double Margin { get; set; } = 1;
 
+    public string? LeaderUrl { get; set; }
+
     public IHostVerbs Hosts => throw new NotSupportedException("no test here asks about hosts");
 
+    public ITaskVerbs Tasks { get; init; } = new ScriptedTasks();
+
+    public IDiskTransfers Transfers { get; init; } = new ScriptedDisks();
+
     public StatusReply Status() => new(
-        "d", 1, "n", "following", 1, null, Margin, null, null, null, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
+        "d", 1, "n", "following", 1, null, Margin, null, null, LeaderUrl, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
 
     public Task<string?> RedirectToLeaderAsync(string? volumeActiveHere = null) => Task.FromResult(Leader());
 
@@ -33,11 +39,18 @@ sealed class ScriptedNode : INodeVerbs
         return Task.FromResult(Extend(request));
     }
 
-    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request) => Task.FromResult(Volume with { Volume = request.Volume });
+    public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => Task.FromResult(Volume with { Volume = request.Volume });
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false) => Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) =>
+        Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });
+
+    public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Task.FromResult(new SpaceReply(10, 5, 3, request.OvercommitPercent, null, 1, 85));
+
+    public Task<AddDeviceReply> AddDeviceAsync(AddDeviceRequest request) => Task.FromResult(new AddDeviceReply(request.Path, "pv", true, 1, 2, 1, 7));
+
+    public Task<GarbageReply> GarbageAsync(bool collect) => Task.FromResult(new GarbageReply([new("slots", "slot 3", "", "cleared", Collected: collect)]));
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => Task.FromResult<IReadOnlyList<VolumeReply>>([Volume]);
 

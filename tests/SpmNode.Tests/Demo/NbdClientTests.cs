@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using OvirtSpm.Node.Activation.Nbd.Client;
 using OvirtSpm.Node.Demo;
 
 namespace OvirtSpm.SpmNode.Tests.Demo;
@@ -69,7 +70,7 @@ public sealed class NbdClientTests : IDisposable
             using var stream = new Script(sample.Cut ? bytes[..at] : bytes);
             try
             {
-                return NbdHandshake.NegotiateAsync(stream, "disk", default).GetAwaiter().GetResult() >= long.MinValue;
+                return NbdGreeting.NegotiateAsync(stream, "disk", default).GetAwaiter().GetResult() >= long.MinValue;
             }
             catch (IOException)
             {

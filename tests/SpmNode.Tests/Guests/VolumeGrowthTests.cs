@@ -68,6 +68,18 @@ public sealed class VolumeGrowthTests
         Assert.Equal(GrowthAnswer.Later, await requests.AskAsync(2 * Extent + 4096, default));
     }
 
+    /// The chunk that would be good to have is more than is left: the guest still gets what there is, and asks again.
+    [Fact]
+    public async Task A_threshold_gets_one_extent_when_the_pool_has_not_the_whole_chunk()
+    {
+        var (term, host, volume) = await ActiveAsync();
+        var key = new OvirtSpm.Monitor.Watermark.VolumeKey(host.Domain.Uuid, volume);
+        host.Spm = (which, request) => request.SizeBytes > 2 * Extent ? throw Refusal.NoSpace("full") : Answer(term, which, request);
+        Assert.Equal(2 * Extent, Assert.IsType<OvirtSpm.Monitor.Watermark.ExtendAnswer.Extended>(await host.Growth.AskAsync(key, 5 * Extent, default)).AllocatedBytes);
+        Assert.Equal([5 * Extent, 2 * Extent], host.Asked);
+        Assert.Contains("full", Assert.IsType<OvirtSpm.Monitor.Watermark.ExtendAnswer.Refused>(await host.Growth.AskAsync(key, 5 * Extent, default)).Reason, StringComparison.Ordinal);
+    }
+
     static async Task<(TestTerm Term, TestHost Host, Guid Volume)> ActiveAsync()
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());

@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
@@ -48,6 +49,7 @@ public sealed class VolumeExtensionTests
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
         var volume = await term.CreateAsync("raw", Extent);
         var before = term.Term.Volumes.Find(volume)!;
+        Assert.IsType<PoolResult.Done>(await term.Term.Worker.SubmitAsync("the first extend", draft => draft.Extend($"{volume}", 3)));
         await new SlotStore(term.Domain.Slots, term.Domain.Uuid)
             .WriteAsync(before.Tags.Slot!.Value, volume, before.Slot! with { CapacityBytes = 3 * Extent });
         await term.Extension.ExtendAsync($"{volume}", new(3 * Extent, null, null, null));

@@ -27,7 +27,7 @@ sealed class MemoryLun : ILun
         (Metadata, Data) = (area, new Area(this, 0, disk.SizeBytes, "data"));
     }
 
-    public string Path => "memory";
+    public string Path { get; init; } = "memory";
 
     public int SectorSize => sector;
 
@@ -42,6 +42,8 @@ sealed class MemoryLun : ILun
 
     /// <summary>After so many writes nothing works any more; null: never.</summary>
     public int? DiesAfter { get; set; }
+
+    public long DiscardStep { get; set; } = 32 << 20;
 
     /// <summary>Called with the lane and the offset before a write takes effect; its task is waited for.</summary>
     public Func<string, long, Task>? BeforeWrite { get; set; }
@@ -81,10 +83,10 @@ sealed class MemoryLun : ILun
     public Task WhenAllWritesReturnedAsync() => Task.WhenAll(ControlWrites, DataWrites);
 
     /// <summary>Another host opens the same LUN.</summary>
-    public MemoryLun OpenAgain(int? otherSector = null) => new(disk, otherSector ?? sector);
+    public MemoryLun OpenAgain(int? otherSector = null, string? path = null) => new(disk, otherSector ?? sector) { Path = path ?? Path };
 
     /// <summary>What is on the disk now, on a disk of its own.</summary>
-    public MemoryLun Copy() => new(disk.Copy(), sector);
+    public MemoryLun Copy() => new(disk.Copy(), sector) { Path = Path };
 
     public byte[] Peek(long offset, int length)
     {
@@ -163,6 +165,8 @@ sealed class MemoryLun : ILun
             Check(offset, count);
             return lun.ChangeAsync(lane, start + offset, count, () => lun.disk.Zero(start + offset, count));
         }
+
+        public long DiscardStepBytes => lun.DiscardStep;
 
         public ValueTask DiscardAsync(long offset, long count) => ZeroAsync(offset, count, mayPunch: true);
 

@@ -87,6 +87,13 @@ sealed class TestTerm
         set => imager.Zeroing = value;
     }
 
+    public IReadOnlyList<SegmentReply> Discarded => imager.Discarded;
+
+    public Func<Task>? Discarding
+    {
+        set => imager.Discarding = value;
+    }
+
     public MemoryLun Lun { get; }
     public PoolDomain Domain { get; }
     public SpmTerm Term { get; }
@@ -95,6 +102,11 @@ sealed class TestTerm
     public VolumeRemoval Removal { get; }
     public ImageWork Work { get; }
     public ImageVerbs Images { get; }
+    public IImageTransfer Transfer
+    {
+        set => imager.Transfer = value;
+    }
+
     public CellImages Cells => (CellImages)imager.Content;
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
@@ -117,8 +129,8 @@ sealed class TestTerm
         $"{id}", OperationKind.Extend, known => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null), known),
         _ => Extension.ExtendAsync($"{volume}", new(bytes, null, null, null)));
 
-    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume, bool wipe = false) => Desk.AskAsync(
-        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known, wipe), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
+    public Task<DeleteVolumeReply> DeleteAsync(RequestId id, Guid volume, bool wipe = false, bool discard = false) => Desk.AskAsync(
+        $"{id}", OperationKind.Remove, known => Removal.DeleteAsync($"{volume}", known, wipe, discard), gone => Task.FromResult(new DeleteVolumeReply($"{gone}", 0, 0)));
 
     public Task<VolumeInfo> ChangeAsync(RequestId id, Guid volume, VolumeChange change) => Desk.AskAsync(
         $"{id}", ImageVerbs.KindOf(change)!.Value, known => Images.ChangeAsync($"{volume}", change, known, CancellationToken.None),
@@ -147,6 +159,8 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
 
     public IImageTool Content => content;
 
+    public IImageTransfer Transfer { get; set; } = new ScriptedTransfer();
+
     public static readonly byte[] Mark = [.. Enumerable.Repeat((byte)0x5A, 4096)];
 
     public async Task CreateCowAsync(string volume, IReadOnlyList<SegmentReply> segments, long virtualSizeBytes, Func<bool> mayWrite, ParentName? parent = null)
@@ -167,7 +181,19 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     /// <summary>What happens instead of zeroing.</summary>
     public Action? Zeroing { get; set; }
 
-    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite)
+    public List<SegmentReply> Discarded { get; } = [];
+
+    /// <summary>What happens before a discard.</summary>
+    public Func<Task>? Discarding { get; set; }
+
+    public async Task<IReadOnlyList<string>> DiscardAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
+    {
+        await (Discarding?.Invoke() ?? Task.CompletedTask);
+        Discarded.AddRange(segments);
+        return ["memory"];
+    }
+
+    public async Task ZeroAsync(IReadOnlyList<SegmentReply> segments, Func<bool> mayWrite, Action<long>? done = null)
     {
         Zeroing?.Invoke();
         foreach (var segment in segments)

@@ -9,6 +9,9 @@ namespace OvirtSpm.Node.Activation.Images;
 /// <summary>Runs one qemu-img to its end.</summary>
 static class QemuCommand
 {
+    /// <summary>128 and SIGINT.</summary>
+    const int Interrupted = 128 + 2;
+
     /// <summary>What it prints on its standard output.</summary>
     /// <param name="alsoGood">An exit code that says no more than that something was found.</param>
     /// <param name="what">For people: what was being done to which volume.</param>
@@ -26,6 +29,11 @@ static class QemuCommand
             process.Kill();
             await process.WaitForExitAsync(CancellationToken.None);
             throw;
+        }
+        if (process.ExitCode == Interrupted)
+        {
+            // Ctrl-C reaches every program of a terminal, this one perhaps later.
+            throw new OperationCanceledException($"{what} was interrupted");
         }
         return process.ExitCode == 0 || process.ExitCode == alsoGood
             ? await output

@@ -2,13 +2,14 @@ using System.Text.Json;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation.Images;
 
 /// <summary>QEMU's own tools do the work on contents; they reach the extents through sockets of ours, and nothing else.</summary>
 /// <param name="scratch">Where the sockets are, each piece of work in a directory of its own.</param>
-sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock) : IImageTool
+sealed class QemuImageTool(PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock) : IImageTool
 {
     /// <summary>qemu-img check: clusters that are counted and not used, as a QEMU that was killed leaves them. They only make the end larger.</summary>
     const int LeaksOnly = 3;
@@ -20,14 +21,14 @@ sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string
         var address = await daemon.ExportAsync(stop);
         var measured = await QemuCommand.RunAsync(
             $"measuring volume {chain[0].Volume}", ["measure", "--output=json", "-f", "raw", "-O", Name(target), address], null, stop);
-        return Read(measured, "required", chain[0]);
+        return Read(measured, "required", $"volume {chain[0].Volume}");
     }
 
     public async Task<long> EndOffsetAsync(ImageLayer image, CancellationToken stop)
     {
         await using var served = await ServeAsync([image], null, _ => false);
         var report = await QemuCommand.RunAsync($"checking volume {image.Volume}", ["check", "--output=json", Alone(served, image)], null, stop, LeaksOnly);
-        return Read(report, "image-end-offset", image);
+        return Read(report, "image-end-offset", $"volume {image.Volume}");
     }
 
     public async Task CommitAsync(IReadOnlyList<ImageLayer> chain, Func<bool> mayWrite, IProgress<double> progress, CancellationToken stop)
@@ -64,7 +65,7 @@ sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string
     }
 
     Task<ServedLayers> ServeAsync(IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable) =>
-        ServedLayers.ServeAsync(lun, server, pvUuid, scratch, clock, layers, mayWrite, writable);
+        ServedLayers.ServeAsync(domain, server, scratch, clock, layers, mayWrite, writable);
 
     /// <summary>A cow image without what is below it.</summary>
     static string Alone(ServedLayers served, ImageLayer image) =>
@@ -80,9 +81,19 @@ sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string
             },
         });
 
-    static string Name(VolumeFormat format) => format == VolumeFormat.Cow ? "qcow2" : "raw";
+    public static string Name(VolumeFormat format) => format == VolumeFormat.Cow ? "qcow2" : "raw";
 
-    static long Read(string report, string key, ImageLayer image)
+    public static string Name(DiskFormat format) => format switch
+    {
+        DiskFormat.Raw => "raw",
+        DiskFormat.Qcow2 => "qcow2",
+        DiskFormat.Vpc => "vpc",
+        DiskFormat.Vmdk => "vmdk",
+        _ => throw new InvalidOperationException("a closed set of formats"),
+    };
+
+    /// <param name="image">For people: what was looked at.</param>
+    public static long Read(string report, string key, string image)
     {
         try
         {
@@ -91,7 +102,7 @@ sealed class QemuImageTool(ILun lun, IVolumeServer server, string pvUuid, string
         }
         catch (Exception failed) when (failed is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw Refusal.Unavailable($"qemu-img told nothing of '{key}' for volume {image.Volume}: {failed.Message}");
+            throw Refusal.Unavailable($"qemu-img told nothing of '{key}' for {image}: {failed.Message}");
         }
     }
 }

@@ -8,6 +8,9 @@ namespace OvirtSpm.Node.Activation.Images;
 /// <summary>The extents of some volumes on sockets of their own, for QEMU's tools and for as long as one piece of work lasts.</summary>
 sealed class ServedLayers : IAsyncDisposable
 {
+    /// <summary>How long a write waits for its extents: a commit takes milliseconds, one behind many others seconds.</summary>
+    static readonly TimeSpan GrowLimit = TimeSpan.FromSeconds(30);
+
     readonly List<(VolumeExport Export, IServedVolume Served)> open = [];
 
     readonly List<ImageLayer> layers;
@@ -20,23 +23,24 @@ sealed class ServedLayers : IAsyncDisposable
     /// <param name="mayWrite">R13: asked before every write; null serves everything read-only.</param>
     /// <param name="writable">Which of the layers may be written.</param>
     public static async Task<ServedLayers> ServeAsync(
-        ILun lun, IVolumeServer server, string pvUuid, string scratch, TimeProvider clock,
-        IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable)
+        PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock,
+        IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable, GrowLayer? grow = null)
     {
-        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
-        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var all = new ServedLayers(directory, layers);
+        var all = new ServedLayers(NewDirectory(scratch), layers);
         try
         {
             foreach (var layer in layers)
             {
-                var table = new SegmentTable(layer.Segments.Select(segment => Segment(lun, pvUuid, segment)), 0, 0);
-                var options = new VolumeExportOptions(layer.Volume, Math.Min(layer.SizeBytes, table.AllocatedBytes))
+                var table = new SegmentTable(layer.Segments.Select(segment => domain.Devices.Segment(layer.Volume, segment)), 0, 0);
+                var grows = grow is not null && writable(layer);
+                var options = new VolumeExportOptions(layer.Volume, grows ? layer.SizeBytes : Math.Min(layer.SizeBytes, table.AllocatedBytes))
                 {
-                    HoldLimit = TimeSpan.Zero,
+                    HoldLimit = grows ? GrowLimit : TimeSpan.Zero,
                     ReadOnly = mayWrite is null || !writable(layer),
                 };
-                var export = new VolumeExport(options, table, lun.SectorSize, new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.PoolFull)), clock);
+                VolumeExport? export = null;
+                export = new VolumeExport(options, table, domain.Lun.SectorSize, new GrowthCallback(
+                    (bytes, _) => grows ? GrowAsync(export!, grow!, bytes, segment => domain.Devices.Segment(layer.Volume, segment)) : Task.FromResult(GrowthAnswer.PoolFull)), clock);
                 all.open.Add((export, server.Serve(all.SocketOf(layer), options.ReadOnly ? export : new GuardedExport(export, mayWrite!))));
             }
             return all;
@@ -48,9 +52,27 @@ sealed class ServedLayers : IAsyncDisposable
         }
     }
 
-    public static VolumeSegment Segment(ILun lun, string pvUuid, SegmentReply segment) => segment.PvUuid == pvUuid
-        ? new VolumeSegment(lun.Data, segment.PvOffsetBytes, segment.LengthBytes)
-        : throw Refusal.Conflict($"the volume lies on device {segment.PvUuid}, which this node does not have open.");
+    /// <summary>For one piece of work alone; the next life of the node removes what a killed one left.</summary>
+    public static string NewDirectory(string scratch)
+    {
+        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
+        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return directory;
+    }
+
+    static async Task<GrowthAnswer> GrowAsync(VolumeExport export, GrowLayer grow, long bytes, Func<SegmentReply, VolumeSegment> locate)
+    {
+        try
+        {
+            // R12: the table only ever gets longer; the export refuses any other.
+            return export.Grow(new SegmentTable((await grow(bytes)).Select(locate), 0, 0)) is GrowOutcome.Grown ? GrowthAnswer.Granted : GrowthAnswer.PoolFull;
+        }
+        catch (Refusal)
+        {
+            // The write fails with "no space"; whoever sent it may send it again when there is some.
+            return GrowthAnswer.PoolFull;
+        }
+    }
 
     /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
     public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");

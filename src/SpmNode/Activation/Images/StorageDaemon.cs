@@ -15,32 +15,42 @@ namespace OvirtSpm.Node.Activation.Images;
 /// </remarks>
 sealed class StorageDaemon : IAsyncDisposable
 {
-    const string ExportName = "chain";
+    public const string ExportName = "chain";
 
     static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(10);
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     readonly Process process;
     readonly QmpSession session;
-    readonly ServedLayers layers;
+    readonly string directory, root, name;
     readonly IReadOnlyList<ImageLayer> chain;
     readonly TimeProvider clock;
 
-    StorageDaemon(Process process, QmpSession session, ServedLayers layers, IReadOnlyList<ImageLayer> chain, TimeProvider clock) =>
-        (this.process, this.session, this.layers, this.chain, this.clock) = (process, session, layers, chain, clock);
+    /// <param name="root">The node that is offered.</param>
+    /// <param name="name">For people.</param>
+    StorageDaemon(Process process, QmpSession session, string directory, string root, string name, IReadOnlyList<ImageLayer> chain, TimeProvider clock) =>
+        (this.process, this.session, this.directory, this.root, this.name, this.chain, this.clock) = (process, session, directory, root, name, chain, clock);
 
     /// <param name="chain">From the leaf to the lowest layer that counts; nothing below it is opened.</param>
     /// <param name="writable">Layers that are opened for writing.</param>
-    public static async Task<StorageDaemon> OpenAsync(
-        ServedLayers layers, IReadOnlyList<ImageLayer> chain, Func<ImageLayer, bool> writable, TimeProvider clock, CancellationToken stop)
+    public static Task<StorageDaemon> OpenAsync(
+        ServedLayers layers, IReadOnlyList<ImageLayer> chain, Func<ImageLayer, bool> writable, TimeProvider clock, CancellationToken stop) => OpenAsync(
+        chain.Reverse().SelectMany(layer => Nodes(layers, chain, layer, writable(layer))), layers.Directory, NodeName(chain, chain[0]), $"volume {chain[0].Volume}", chain, clock, stop);
+
+    /// <summary>An image from outside the pool, read-only.</summary>
+    public static Task<StorageDaemon> OpenAsync(ServedFile file, string name, TimeProvider clock, CancellationToken stop) =>
+        OpenAsync(["--blockdev", file.Node], file.Directory, ServedFile.NodeName, name, [], clock, stop);
+
+    static async Task<StorageDaemon> OpenAsync(
+        IEnumerable<string> nodes, string directory, string root, string name, IReadOnlyList<ImageLayer> chain, TimeProvider clock, CancellationToken stop)
     {
-        var process = Start([.. chain.Reverse().SelectMany(layer => Nodes(layers, chain, layer, writable(layer))), "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp", "--pidfile", PidFile(layers.Directory)]);
+        var process = Start([.. nodes, "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp", "--pidfile", PidFile(directory)]);
         var complaint = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             var session = await QmpSession.OpenAsync(
                 new PipeStream(process.StandardOutput.BaseStream, process.StandardInput.BaseStream), QmpLimits.Default, clock, stop);
-            return new StorageDaemon(process, session, layers, chain, clock);
+            return new StorageDaemon(process, session, directory, root, name, chain, clock);
         }
         catch (Exception failed)
         {
@@ -48,34 +58,36 @@ sealed class StorageDaemon : IAsyncDisposable
             await process.WaitForExitAsync(CancellationToken.None);
             process.Dispose();
             throw failed is QmpSessionException
-                ? Refusal.Unavailable($"the image of volume {chain[0].Volume} cannot be opened: {Last(await complaint) ?? failed.Message}")
+                ? Refusal.Unavailable($"the image of {name} cannot be opened: {Last(await complaint) ?? failed.Message}")
                 : failed;
         }
     }
 
     /// <summary>Offers what the chain reads as, for one of QEMU's tools.</summary>
     /// <returns>Its address.</returns>
-    public async Task<string> ExportAsync(CancellationToken stop)
+    public async Task<string> ExportAsync(CancellationToken stop, bool writable = false)
     {
         try
         {
-            return await OfferAsync(stop);
+            return await OfferAsync(writable, stop);
         }
         catch (QmpCommandException failed)
         {
-            throw Refusal.Unavailable($"volume {chain[0].Volume} cannot be read: {failed.Message}");
+            throw Refusal.Unavailable($"{name} cannot be read: {failed.Message}");
         }
     }
 
-    async Task<string> OfferAsync(CancellationToken stop)
+    /// <summary>Where it is offered.</summary>
+    public string Socket => Path.Combine(directory, "chain.sock");
+
+    async Task<string> OfferAsync(bool writable, CancellationToken stop)
     {
-        var socket = Path.Combine(layers.Directory, "chain.sock");
         await session.ExecuteAsync("nbd-server-start", json =>
         {
             json.WriteStartObject("addr");
             json.WriteString("type", "unix");
             json.WriteStartObject("data");
-            json.WriteString("path", socket);
+            json.WriteString("path", Socket);
             json.WriteEndObject();
             json.WriteEndObject();
         }, stop);
@@ -83,10 +95,11 @@ sealed class StorageDaemon : IAsyncDisposable
         {
             json.WriteString("type", "nbd");
             json.WriteString("id", ExportName);
-            json.WriteString("node-name", NodeName(chain, chain[0]));
+            json.WriteString("node-name", root);
             json.WriteString("name", ExportName);
+            json.WriteBoolean("writable", writable);
         }, stop);
-        return $"nbd+unix:///{ExportName}?socket={socket}";
+        return $"nbd+unix:///{ExportName}?socket={Socket}";
     }
 
     /// <summary>Writes what the leaf holds into the layer below, and flushes it.</summary>

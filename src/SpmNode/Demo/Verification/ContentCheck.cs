@@ -1,3 +1,5 @@
+using OvirtSpm.Node.Activation.Nbd.Client;
+
 namespace OvirtSpm.Node.Demo.Verification;
 
 /// <summary>Reads a guest's disk back through a fresh QEMU block layer over the node's socket, every byte that was written.</summary>

@@ -7,7 +7,7 @@ namespace OvirtSpm.Node.Pool.Images;
 sealed class ImageLabels(ImageWork work)
 {
     /// <summary>Makes it a template: read-only for everybody, for good.</summary>
-    public async Task<VolumeInfo> ShareAsync(VolumeInfo volume)
+    public async Task<VolumeInfo> ShareAsync(VolumeInfo volume, int? generation = null)
     {
         var slot = ImageWork.Usable(volume, "does not become a template").Slot!;
         if (slot.Role == VolumeRole.Shared)
@@ -25,8 +25,8 @@ sealed class ImageLabels(ImageWork work)
         using var locked = work.Locks.Take([volume.Uuid]);
         // Whoever has it active for writing now would go on writing what others then read as fixed.
         await using var hold = await work.HoldAsync([volume]);
-        volume = ImageWork.Usable(work.Find(volume.Name), "does not become a template");
-        volume = await work.WriteSlotAsync(volume, now => now with { Role = VolumeRole.Shared });
+        volume = ImageWork.Usable(ImageWork.Expect(work.Find(volume.Name), generation), "does not become a template");
+        volume = await work.WriteSlotAsync(volume, now => ImageWork.Raise(now with { Role = VolumeRole.Shared }, generation));
         work.Fenced(volume.Name);
         return volume;
     }
@@ -40,11 +40,12 @@ sealed class ImageLabels(ImageWork work)
         }
     }
 
-    public async Task<VolumeInfo> DescribeAsync(VolumeInfo volume, string alias)
+    public async Task<VolumeInfo> DescribeAsync(VolumeInfo volume, string alias, int? generation = null)
     {
         WantedVolume.RefuseBadAlias(alias, volume.Slot ?? throw Refusal.Conflict($"volume {volume.Name} has no slot that can be believed; 'spm domain check --lun' tells why."));
         using var locked = work.Locks.Take([volume.Uuid]);
-        volume = await work.WriteSlotAsync(volume, slot => slot with { Description = DiskAlias.Describe(alias) });
+        ImageWork.Expect(work.Find(volume.Name), generation);
+        volume = await work.WriteSlotAsync(volume, slot => ImageWork.Raise(slot with { Description = DiskAlias.Describe(alias) }, generation));
         work.Fenced(volume.Name);
         return volume;
     }

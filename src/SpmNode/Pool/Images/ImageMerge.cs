@@ -19,7 +19,7 @@ namespace OvirtSpm.Node.Pool.Images;
 /// </code>Nobody writes to a parent that is ILLEGAL, so each step done twice ends the same.</remarks>
 sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, VolumeRemoval removal)
 {
-    public async Task<VolumeInfo> MergeAsync(VolumeInfo top, RequestId? id, IProgress<double> progress, CancellationToken stop)
+    public async Task<VolumeInfo> MergeAsync(VolumeInfo top, RequestId? id, int? generation, IProgress<double> progress, CancellationToken stop)
     {
         var (below, child) = Check(top);
         using var locked = Lock(top, below, child);
@@ -28,7 +28,7 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         {
             await using (await work.HoldAsync(All(top, below, child)))
             {
-                var (belowNow, childNow) = Check(work.Find(top.Name));
+                var (belowNow, childNow) = Check(ImageWork.Expect(work.Find(top.Name), generation));
                 if ((belowNow.Uuid, childNow?.Uuid) != (below.Uuid, child?.Uuid))
                 {
                     throw Refusal.Conflict($"the chain of volume {top.Name} changed just now; look again, and ask again.");
@@ -184,7 +184,8 @@ sealed class ImageMerge(ImageWork work, IImageTool tool, GrowthPolicy policy, Vo
         }
         if (needed > below.AllocatedBytes)
         {
-            await work.CommitAsync("extend", below.Name, draft => draft.Extend(below.Name, needed / work.ExtentBytes));
+            await work.CommitAsync("extend", below.Name, draft => SpaceRules.Refuse(draft, below.Name, needed / work.ExtentBytes, SpaceUse.Person)
+                ?? draft.Extend(below.Name, needed / work.ExtentBytes));
         }
         return work.Find(below.Name);
     }

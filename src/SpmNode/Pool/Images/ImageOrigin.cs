@@ -16,6 +16,12 @@ abstract record ImageOrigin
     /// <summary>A copy of what a chain reads as.</summary>
     public sealed record CopyOf(IReadOnlyList<VolumeInfo> Chain) : ImageOrigin;
 
+    /// <summary>What a file outside the pool reads as.</summary>
+    public sealed record FileOf(ImageSource Source) : ImageOrigin;
+
+    /// <summary>What somebody sends, piece by piece.</summary>
+    public sealed record Sent(Upload Upload) : ImageOrigin;
+
     /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
     /// <returns>The request with its size and image given.</returns>
     public static (ImageOrigin Origin, CreateVolumeRequest Request) Of(CreateVolumeRequest request, ImageWork work)
@@ -57,10 +63,22 @@ abstract record ImageOrigin
         return chain;
     }
 
-    static long Sized(long asked, VolumeInfo origin) =>
-        asked == 0 || asked >= origin.Slot!.CapacityBytes
-            ? Math.Max(asked, origin.Slot!.CapacityBytes)
-            : throw Refusal.Invalid($"{SizeText.Format(asked)} are less than the {SizeText.Format(origin.Slot.CapacityBytes)} of {origin.Name}: the end of its disk would be lost. Ask for more, or leave the size out.");
+    /// <summary>A request for a volume that is filled from outside, with its size given.</summary>
+    public static CreateVolumeRequest Filled(CreateVolumeRequest request, ImageOrigin outside) => request is not { Parent: null, Source: null }
+        ? throw Refusal.Invalid("a volume is filled from outside, or begins with another volume, not both.")
+        : outside switch
+        {
+            FileOf { Source: var file } => request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, file.VirtualSizeBytes, file.Name) },
+            Sent { Upload: var upload } => request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, upload.SizeBytes, "the upload") },
+            _ => throw new InvalidOperationException("nothing else comes from outside"),
+        };
+
+    static long Sized(long asked, VolumeInfo origin) => Sized(asked, origin.Slot!.CapacityBytes, origin.Name);
+
+    static long Sized(long asked, long has, string name) =>
+        asked == 0 || asked >= has
+            ? Math.Max(asked, has)
+            : throw Refusal.Invalid($"{SizeText.Format(asked)} are less than the {SizeText.Format(has)} of {name}: the end of its disk would be lost. Ask for more, or leave the size out.");
 
     /// <summary>Sees to it that what the new volume begins with stays as it is until the volume is finished.</summary>
     public async Task<IAsyncDisposable> KeepAsync(ImageWork work)

@@ -9,20 +9,24 @@ namespace OvirtSpm.Node.Pool.Images;
 /// </remarks>
 sealed class ImageReduction(ImageWork work, IImageTool tool, GrowthPolicy policy)
 {
-    public async Task<VolumeInfo> ReduceAsync(VolumeInfo volume, CancellationToken stop)
+    public async Task<VolumeInfo> ReduceAsync(VolumeInfo volume, int? generation, CancellationToken stop)
     {
         ImageWork.Cow(ImageWork.Usable(volume, "is not reduced"), "is not reduced");
         using var locked = work.Locks.Take([volume.Uuid]);
         await using var hold = await work.HoldAsync([volume]);
-        volume = ImageWork.Cow(ImageWork.Usable(work.Find(volume.Name), "is not reduced"), "is not reduced");
+        volume = ImageWork.Cow(ImageWork.Usable(ImageWork.Expect(work.Find(volume.Name), generation), "is not reduced"), "is not reduced");
         var used = await tool.EndOffsetAsync(work.Layer(volume), stop);
         var optimal = CowSizes.OptimalBytes(
             used, volume.Slot!.CapacityBytes, isLeaf: work.ChildrenOf(volume).Count == 0 && volume.Slot.Role == VolumeRole.Leaf, policy.MinimumChunkBytes, work.ExtentBytes);
-        if (optimal >= volume.AllocatedBytes)
+        if (optimal < volume.AllocatedBytes)
         {
-            return volume;
+            await work.CommitAsync("reduce", volume.Name, draft => draft.Reduce(volume.Name, optimal / work.ExtentBytes));
         }
-        await work.CommitAsync("reduce", volume.Name, draft => draft.Reduce(volume.Name, optimal / work.ExtentBytes));
+        if (generation is not null)
+        {
+            await work.WriteSlotAsync(volume, slot => ImageWork.Raise(slot, generation));
+            work.Fenced(volume.Name);
+        }
         return work.Find(volume.Name);
     }
 }

@@ -13,13 +13,13 @@ namespace OvirtSpm.Node.Pool.Images;
 /// </remarks>
 sealed class ImageResize(ImageWork work, IImageTool tool)
 {
-    public async Task<VolumeInfo> ResizeAsync(VolumeInfo volume, long capacityBytes, RequestId? id, CancellationToken stop)
+    public async Task<VolumeInfo> ResizeAsync(VolumeInfo volume, long capacityBytes, RequestId? id, int? generation, CancellationToken stop)
     {
         Check(volume, capacityBytes);
         var capacity = CowSizes.RoundCapacity(capacityBytes);
         using var locked = work.Locks.Take([volume.Uuid]);
         await using var hold = await work.HoldAsync([volume]);
-        volume = work.Find(volume.Name);
+        volume = ImageWork.Expect(work.Find(volume.Name), generation);
         Check(volume, capacityBytes);
         if (work.ChildrenOf(volume) is [var child, ..])
         {
@@ -29,6 +29,7 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
         {
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent. 'spm journal show' says what it waits for.");
         }
+        using var promised = work.Promise(volume.Uuid, CowSizes.MaximumBytes(capacity, work.ExtentBytes), $"volume {volume.Name} was not resized");
         var operation = await work.BeginAsync(OperationKind.Resize, id, volume, capacity);
         try
         {
@@ -66,7 +67,7 @@ sealed class ImageResize(ImageWork work, IImageTool tool)
                 work.End(operation, OperationOutcome.Undone);
                 throw;
             }
-            volume = await work.WriteSlotAsync(volume, slot => slot with { CapacityBytes = operation.ToBytes });
+            volume = await work.WriteSlotAsync(volume, slot => (slot with { CapacityBytes = operation.ToBytes }).WithNextGeneration());
             work.Fenced(volume.Name);
         }
         work.End(operation, OperationOutcome.Done);

@@ -15,22 +15,24 @@ sealed class ImageVerbs(ImageWork work, IVolumeImager imager, GrowthPolicy polic
     /// <summary>The kind of those that the journal knows; null for what is one write.</summary>
     public static OperationKind? KindOf(VolumeChange change) => change switch
     {
-        VolumeChange.Merge => OperationKind.Merge,
+        VolumeChange.Merge or VolumeChange.Collapse => OperationKind.Merge,
         VolumeChange.Resize => OperationKind.Resize,
         _ => null,
     };
 
     /// <returns>The volume as it is afterwards; after a merge the parent.</returns>
-    public Task<VolumeInfo> ChangeAsync(string reference, VolumeChange change, RequestId? id, CancellationToken stop)
+    public Task<VolumeInfo> ChangeAsync(string reference, VolumeChange change, RequestId? id, CancellationToken stop, IProgress<double>? progress = null)
     {
         var volume = work.Find(reference);
         return change switch
         {
-            VolumeChange.Reduce => new ImageReduction(work, imager.Content, policy).ReduceAsync(volume, stop),
-            VolumeChange.Resize to => Resize().ResizeAsync(volume, to.VirtualSizeBytes, id, stop),
-            VolumeChange.Share => new ImageLabels(work).ShareAsync(volume),
-            VolumeChange.Describe to => new ImageLabels(work).DescribeAsync(volume, to.Alias),
-            VolumeChange.Merge => Merge().MergeAsync(volume, id, new Progress<double>(), stop),
+            VolumeChange.Reduce => new ImageReduction(work, imager.Content, policy).ReduceAsync(volume, change.ExpectedGeneration, stop),
+            VolumeChange.Resize to => Resize().ResizeAsync(volume, to.VirtualSizeBytes, id, change.ExpectedGeneration, stop),
+            VolumeChange.Share => new ImageLabels(work).ShareAsync(volume, change.ExpectedGeneration),
+            VolumeChange.Describe to => new ImageLabels(work).DescribeAsync(volume, to.Alias, change.ExpectedGeneration),
+            VolumeChange.Merge => Merge().MergeAsync(volume, id, change.ExpectedGeneration, progress ?? new Progress<double>(), stop),
+            VolumeChange.Collapse => new ImageCollapse(work, Merge()).CollapseAsync(volume, id, change.ExpectedGeneration, stop),
+            VolumeChange.Set to => new ImageFacts(work).SetAsync(volume, to),
             _ => throw new InvalidOperationException("a closed set of changes"),
         };
     }

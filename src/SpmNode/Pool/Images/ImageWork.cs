@@ -78,6 +78,9 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
         _ => throw new InvalidOperationException("a closed set of chains"),
     };
 
+    /// <exception cref="Refusal">Over-commit does not allow that it may need so much.</exception>
+    public IDisposable Promise(Guid volume, long bytes, string what) => term.Space.Promise(volume, bytes, Guid.Empty, what);
+
     public IReadOnlyList<VolumeInfo> ChildrenOf(VolumeInfo volume) => ImageChain.ChildrenOf(volume.Uuid, View().Volumes);
 
     public async Task<VolumeInfo> WriteSlotAsync(VolumeInfo volume, Func<VolumeSlot, VolumeSlot> change)
@@ -126,6 +129,18 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
 
     /// <summary>What has not ended by now is the recovery's: this SPM's or the next one's.</summary>
     public void Leave(JournalRecord.Begun operation) => term.Journal.Leave(operation);
+
+    /// <summary>The guarded-operation rule: asked under the locks, where nobody else changes the volume.</summary>
+    public static VolumeInfo Expect(VolumeInfo volume, int? generation) => generation is null || volume.Slot?.Generation == generation
+        ? volume
+        : throw Refusal.Conflict($"volume {volume.Name} has generation {volume.Slot?.Generation.ToString() ?? "?"}, not {generation}: somebody else changed it, or this was done before. Look at it, and ask with the generation of now.");
+
+    /// <summary>Whoever named a generation is not done twice.</summary>
+    public static VolumeSlot Raise(VolumeSlot slot, int? expected) => expected is null ? slot : slot.WithNextGeneration();
+
+    /// <summary>Something that a crash left open works on it, or will go on with it.</summary>
+    public bool IsInUse(VolumeInfo volume) => term.Journal.Open.Any(operation =>
+        operation.Volume == volume.Uuid || (operation.Kind == OperationKind.Merge && Find(operation.Volume)?.Parent == volume.Uuid));
 
     public static VolumeInfo Usable(VolumeInfo volume, string what) => volume.IsUsable
         ? volume

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace OvirtSpm.Node.Demo;
+namespace OvirtSpm.Node.Activation.Nbd.Client;
 
 /// <summary>How an NBD client and a server agree on an export: NBD_OPT_GO after fixed-newstyle greetings.</summary>
 /// <remarks>
@@ -13,7 +13,7 @@ namespace OvirtSpm.Node.Demo;
 /// info 0    0 u16 0  2 u64 export size  10 u16 transmission flags
 /// </code>
 /// </remarks>
-static class NbdHandshake
+static class NbdGreeting
 {
     const ulong NbdMagic = 0x4E42444D41474943, OptionMagic = 0x49484156454F5054, ReplyMagic = 0x0003E889045565A9;
     const uint Go = 7, Acknowledge = 1, Info = 3, ErrorBit = 0x8000_0000;

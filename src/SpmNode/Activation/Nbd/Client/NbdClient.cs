@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 
-namespace OvirtSpm.Node.Demo;
+namespace OvirtSpm.Node.Activation.Nbd.Client;
 
 /// <summary>A client of one NBD export on a Unix socket: fixed newstyle, simple replies, any number of requests in flight.</summary>
 /// <remarks>
@@ -15,7 +15,7 @@ namespace OvirtSpm.Node.Demo;
 /// </remarks>
 sealed class NbdClient : IAsyncDisposable
 {
-    const ushort Read = 0, Write = 1, Disconnect = 2, Flush = 3;
+    const ushort Read = 0, Write = 1, Disconnect = 2, Flush = 3, WriteZeroes = 6;
     const int RequestBytes = 28, ReplyBytes = 16;
     const uint RequestMagic = 0x25609513, ReplyMagic = 0x67446698;
 
@@ -41,7 +41,7 @@ sealed class NbdClient : IAsyncDisposable
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), stop);
             var stream = new NetworkStream(socket, ownsSocket: true);
-            var client = new NbdClient(socket, stream, await NbdHandshake.NegotiateAsync(stream, export, stop));
+            var client = new NbdClient(socket, stream, await NbdGreeting.NegotiateAsync(stream, export, stop));
             client.receiving = client.ReceiveAsync();
             return client;
         }
@@ -64,6 +64,9 @@ sealed class NbdClient : IAsyncDisposable
 
     public Task<uint> ReadAsync(long offset, Memory<byte> target, CancellationToken stop) =>
         SendAsync(Read, offset, target.Length, default, target, stop);
+
+    /// <summary>At most 1 GiB at a time.</summary>
+    public Task<uint> ZeroAsync(long offset, int length, CancellationToken stop) => SendAsync(WriteZeroes, offset, length, default, default, stop);
 
     public Task<uint> FlushAsync(CancellationToken stop) => SendAsync(Flush, 0, 0, default, default, stop);
 

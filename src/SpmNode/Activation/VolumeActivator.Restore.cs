@@ -1,0 +1,126 @@
+using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.SpmVolume;
+
+namespace OvirtSpm.Node.Activation;
+
+/// <summary>What the machine had active before its node ended, or before a device of it was away.</summary>
+sealed partial class VolumeActivator
+{
+    /// <summary>Something is not served because a device of it is not seen.</summary>
+    bool unseen;
+
+    /// <summary>Slots that are held for what was active, until it is served or given up.</summary>
+    readonly HashSet<int> waiting = [];
+
+    /// <summary>Devices that were seen when this was last tried.</summary>
+    int seenBefore;
+
+    /// <summary>Serves again what this machine had active when its node ended. The guests notice nothing (they reconnect).</summary>
+    /// <remarks>
+    /// The entries in our map, of this machine and boot, kept the extents ours all the time (R11); the caller holds R7's lock, so
+    /// every write of the earlier life has returned. No lease is needed to go on with what was never given up (R12).
+    /// </remarks>
+    public async Task RestoreAsync()
+    {
+        // A deactivation meanwhile would clear an entry that has been read here, and its volume would be served without one.
+        await changing.WaitAsync();
+        try
+        {
+            (unseen, seenBefore) = (false, domain.Devices.Seen.Count);
+            await RestoreInsideAsync();
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    async Task RestoreInsideAsync()
+    {
+        // Taken before anything else is waited for: a host id that is adopted meanwhile clears the entries of all slots that nobody holds.
+        var mine = await maps.HoldMarkedAsync(waiting);
+        GiveUp([.. waiting.Except(mine.Select(entry => entry.Slot))]);
+        waiting.UnionWith(mine.Select(entry => entry.Slot));
+        if (mine.Count == 0)
+        {
+            return;
+        }
+        DomainView view;
+        try
+        {
+            view = await LunReader.SettledViewAsync(domain, clock);
+        }
+        catch (Refusal later) when (later.Code == RefusalCode.Unavailable)
+        {
+            // Not waited for: the SPM that settles it may have to be this very node.
+            log($"what this node had active is not served yet: {later.Message}");
+            return;
+        }
+        var others = await maps.ReadAllAsync();
+        foreach (var (slot, mode) in mine)
+        {
+            if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { IsUsable: true } volume || active.ContainsKey(volume.Uuid))
+            {
+                GiveUp(slot);
+                continue;
+            }
+            if (mode == ActivationMode.ReadWrite
+                && others.OtherWriters(slot, membership.Identity.HostId).Any(other => other.Use is SlotUse.ReadWrite or SlotUse.Working))
+            {
+                // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
+                // since all the others were read and this volume was found to be ours.
+                log($"volume {volume.Name} is not served again: another host has it active for writing, too");
+                GiveUp(slot);
+                continue;
+            }
+            try
+            {
+                if (mode == ActivationMode.ReadWrite && await VolumeLease.WasHeldAsync(domain, slot, membership.Identity.HostId) != false)
+                {
+                    // Its lease ended with the life that held it, and may be somebody else's by now. What cannot be believed may have said so:
+                    // a volume that is not served is asked for again, a second writer would not be noticed.
+                    log($"volume {volume.Name} was active exclusively and is not served again: activate it again");
+                    GiveUp(slot);
+                    continue;
+                }
+                Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
+                waiting.Remove(slot);
+                log($"serving volume {volume.Name} again");
+            }
+            catch (Exception broken) when (broken is Refusal or IOException or ArgumentException)
+            {
+                if (domain.Devices.MissingOfSlot(slot) is not null)
+                {
+                    // Its entry stays (adopting keeps it), and its guest waits for the device as for the node.
+                    unseen = true;
+                }
+                // One that cannot be served must not take the others from their guests.
+                GiveUp(slot);
+                log($"volume {volume.Name} is not served again: {broken.Message}");
+            }
+        }
+    }
+
+    /// <summary>Nobody writes them here: adopting, or what looks again after it, clears their entries.</summary>
+    void GiveUp(params ReadOnlySpan<int> slots)
+    {
+        foreach (var slot in slots)
+        {
+            waiting.Remove(slot);
+            maps.Release(slot);
+            maps.MayHaveLeftBehind();
+        }
+    }
+
+    /// <summary>Once a device is seen that was not, or the metadata are settled: serves what is still marked as ours.</summary>
+    /// <returns>True when it was tried.</returns>
+    public async Task<bool> RestoreLaterAsync()
+    {
+        if (waiting.Count == 0 && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
+        {
+            return false;
+        }
+        await RestoreAsync();
+        return true;
+    }
+}

@@ -1,0 +1,10 @@
+namespace OvirtSpm.Node.Api;
+
+/// <summary>Ask for one more device in the domain.</summary>
+/// <param name="Path">On the SPM's host, and one of those it was given.</param>
+public sealed record AddDeviceRequest(string Path);
+
+/// <param name="Path">Where the SPM's host sees it.</param>
+/// <param name="Added">False: it was one of the domain's devices already.</param>
+/// <param name="FreeBytes">Of the whole domain, as far as the SPM's host sees it.</param>
+public sealed record AddDeviceReply(string Path, string PvUuid, bool Added, long SizeBytes, long TotalBytes, long FreeBytes, uint Seqno);

@@ -1,0 +1,20 @@
+namespace OvirtSpm.Node.Api;
+
+/// <summary>Long work of the SPM: begun, looked at, cancelled.</summary>
+/// <exception cref="Refusal">What failed, why, and what to do.</exception>
+interface ITaskVerbs
+{
+    TaskReply Begin(CreateVolumeRequest request);
+
+    TaskReply Begin(string reference, VolumeChange change);
+
+    /// <summary>What runs, and what ended last.</summary>
+    IReadOnlyList<TaskReply> List();
+
+    /// <summary>One of this SPM's, or what the journal says became of a former SPM's.</summary>
+    /// <param name="wait">Answer at the latest after this time, earlier when it has ended.</param>
+    Task<TaskReply> GetAsync(string task, TimeSpan wait);
+
+    /// <summary>Asks one to end without a result. One that has ended stays as it is.</summary>
+    TaskReply Cancel(string task);
+}

@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
+using OvirtSpm.Volumes.Domain;
+using OvirtSpm.Volumes.Sizes;
+
+namespace OvirtSpm.Node.Tasks;
+
+/// <summary>Uploads and downloads of a node while it is SPM. Each is a task: seen, cancelled and remembered as any other.</summary>
+sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvider clock) : IDiskTransfers
+{
+    /// <summary>An upload keeps its space and a slot; somebody who comes back after longer than this begins again.</summary>
+    static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(15);
+
+    readonly ConcurrentDictionary<string, Upload> uploads = [];
+    readonly ConcurrentDictionary<string, Download> downloads = [];
+
+    public async Task<TransferReply> BeginUploadAsync(UploadRequest request)
+    {
+        if (request.SizeBytes is <= 0 or > DomainLimits.LargestDiskBytes || request.Volume is null)
+        {
+            throw Refusal.Invalid($"an upload of {request.SizeBytes} bytes is refused: announce the size of the disk, up to {SizeText.Format(DomainLimits.LargestDiskBytes)}, and the volume that it is to become.");
+        }
+        var (id, verbs) = (tasks.Id(request.Volume.Request), leading());
+        var upload = new Upload(request.SizeBytes, IdleLimit, clock);
+        return await BeginAsync(uploads, id, upload, upload.Opened, () => tasks.Begin(id, "upload", request.Volume.Volume, async (progress, stop) =>
+        {
+            try
+            {
+                return await verbs.UploadVolumeAsync(request.Volume with { Request = id }, upload, progress, stop);
+            }
+            finally
+            {
+                uploads.TryRemove(new(id, upload));
+            }
+        }));
+    }
+
+    public async Task<TransferReply> BeginDownloadAsync(string reference, string? request)
+    {
+        var (id, verbs) = (tasks.Id(request), leading());
+        var download = new Download(IdleLimit, clock);
+        return await BeginAsync(downloads, id, download, download.Opened, () => tasks.Begin(id, "download", reference, async (_, stop) =>
+        {
+            try
+            {
+                return await verbs.DownloadVolumeAsync(reference, download, stop);
+            }
+            finally
+            {
+                downloads.TryRemove(new(id, download));
+            }
+        }));
+    }
+
+    public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => leading().MeasureVolumeAsync(reference, stop);
+
+    public TransferReply Get(string transfer)
+    {
+        var task = tasks.Find(transfer) ?? throw Gone(transfer);
+        var (received, missing) = uploads.TryGetValue(transfer, out var upload) ? upload.Progress : (0, []);
+        var size = upload?.SizeBytes ?? (downloads.TryGetValue(transfer, out var download) ? download.SizeBytes : task.Result?.VirtualSizeBytes ?? 0);
+        return new TransferReply(
+            task.Task, task.Kind, task.Volume, task.State, size, received, [.. missing.Select(gap => new RangeReply(gap.OffsetBytes, gap.LengthBytes))]);
+    }
+
+    public Upload Upload(string transfer) => uploads.GetValueOrDefault(transfer) ?? throw Gone(transfer);
+
+    public Download Download(string transfer) => downloads.GetValueOrDefault(transfer) ?? throw Gone(transfer);
+
+    public async Task<VolumeReply> FinishAsync(string transfer)
+    {
+        if (uploads.TryGetValue(transfer, out var upload))
+        {
+            upload.Finish();
+        }
+        else if (downloads.TryGetValue(transfer, out var download))
+        {
+            download.Finish();
+        }
+        // One that was finished before is answered with what came of it.
+        return await tasks.EndOfAsync(tasks.Find(transfer) ?? throw Gone(transfer));
+    }
+
+    /// <param name="begin">Joins the one of the same id that is under way.</param>
+    async Task<TransferReply> BeginAsync<T>(ConcurrentDictionary<string, T> open, string id, T mine, Task opened, Func<TaskReply> begin) where T : class
+    {
+        if (open.TryAdd(id, mine))
+        {
+            var begun = begin();
+            await Task.WhenAny(opened, tasks.EndOf(id));
+            if (!opened.IsCompleted)
+            {
+                // It ended before it began: with the reason, or because the journal knows that it was done before.
+                await tasks.EndOfAsync(begun);
+            }
+        }
+        return Get(id);
+    }
+
+    static Refusal Gone(string transfer) => Refusal.NotFound(
+        $"there is no upload or download {transfer} here: it has ended, or its SPM did. 'spm task show {transfer}' tells what is known of it.");
+}

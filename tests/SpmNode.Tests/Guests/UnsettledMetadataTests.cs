@@ -1,0 +1,103 @@
+using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Node.Tests.Storage;
+
+namespace OvirtSpm.Node.Tests.Guests;
+
+/// <summary>One header names a text that the other one does not: it may never have been committed, so nobody serves volumes by it.</summary>
+public sealed class UnsettledMetadataTests : IAsyncLifetime
+{
+    readonly string[] volumes = new string[2];
+    MemoryLun lun = null!;
+    long header;
+    byte[] before = [], after = [];
+
+    public async ValueTask InitializeAsync()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        (lun, volumes[0]) = (term.Lun, $"{await term.CreateAsync()}");
+        header = (await MetadataReader.ReadAsync([lun.Metadata])).Copies[1].AreaOffsetBytes;
+        before = lun.Peek(header, 512);
+        volumes[1] = $"{await term.CreateAsync()}";
+        after = lun.Peek(header, 512);
+        // Its scrub would put the header back.
+        await term.EndAsync();
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task Nothing_is_activated_until_every_copy_names_the_same()
+    {
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        var activating = host.Activator.ActivateAsync(volumes[1], readOnly: false);
+        await PassUntilAsync(host, activating);
+        var refusal = await Assert.ThrowsAsync<Refusal>(() => activating);
+        Assert.Equal(RefusalCode.Unavailable, refusal.Code);
+        Assert.Contains("a commit has not ended", refusal.Message, StringComparison.Ordinal);
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+
+        lun.Poke(header, after);
+        await host.Activator.ActivateAsync(volumes[1], readOnly: false);
+    }
+
+    [Fact]
+    public async Task A_commit_that_ends_meanwhile_is_waited_for()
+    {
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        var activating = host.Activator.ActivateAsync(volumes[1], readOnly: false);
+        host.Pass(TimeSpan.FromMilliseconds(100));
+        Assert.False(activating.IsCompleted);
+        lun.Poke(header, after);
+        await PassUntilAsync(host, activating);
+        await activating;
+    }
+
+    /// It may have to become SPM itself first, so it must not wait; and what it had active stays its own meanwhile.
+    [Fact]
+    public async Task A_restarted_node_serves_its_volumes_once_the_metadata_are_settled()
+    {
+        var former = await TestHost.JoinAsync(lun, 2);
+        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        Assert.Empty(host.Activator.Active);
+        Assert.Empty(await host.Maps.AdoptAsync(host.Membership.Generation));
+        var slot = Assert.Single((await host.Maps.ReadOwnAsync()).Active().ToList()).Slot;
+        await Assert.ThrowsAsync<Refusal>(() => host.Activator.DeactivateAsync(Guid.Parse(volumes[0]), slot));
+
+        lun.Poke(header, after);
+        await PassUntilAsync(host, host.Activator.RestoreLaterAsync());
+        Assert.Equal(volumes[0], Assert.Single(host.Activator.Active).Volume.ToString());
+        Assert.False(await host.Activator.RestoreLaterAsync());
+    }
+
+    /// R11: the host id was lost and is taken again while volumes are being served again.
+    [Fact]
+    public async Task Adopting_in_the_middle_of_serving_again_clears_nothing_that_is_served_afterwards()
+    {
+        var former = await TestHost.JoinAsync(lun, 2);
+        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        var later = host.Activator.RestoreLaterAsync();
+        Assert.False(later.IsCompleted);
+        Assert.Empty(await host.Maps.AdoptAsync(host.Membership.Generation));
+
+        lun.Poke(header, after);
+        await PassUntilAsync(host, later);
+        var served = Assert.Single(host.Activator.Active);
+        Assert.Contains((await host.Maps.ReadOwnAsync()).Active().ToList(), entry => entry.Slot == served.Slot);
+    }
+
+    static async Task PassUntilAsync(TestHost host, Task done)
+    {
+        while (await Task.WhenAny(done, Task.Delay(1)) != done)
+        {
+            host.Pass(TimeSpan.FromMilliseconds(50));
+        }
+    }
+}
