@@ -71,7 +71,7 @@ internal sealed class LabPool : IAsyncDisposable
         var outcome = await by.SpmAsync("volume create --size 1G --format cow --json");
         Assert.True(outcome.ExitCode == 0, outcome.Excerpt);
         var reply = JsonDocument.Parse(outcome.Output).RootElement;
-        var volume = reply.GetProperty("name").GetString()!;
+        var volume = reply.GetProperty("volume").GetString()!;
         _acknowledged[volume] = reply.GetProperty("allocatedBytes").GetInt64();
         return volume;
     }
