@@ -35,6 +35,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
     /// <exception cref="Refusal">The copies go on naming different texts: an SPM ended in the middle of a commit, and another one settles it.</exception>
     public static async Task<DomainView> SettledViewAsync(PoolDomain domain, TimeProvider clock)
     {
+        VolumeGroupRead? before = null;
         for (var started = clock.GetTimestamp(); ;)
         {
             var read = await domain.ReadMetadataAsync();
@@ -42,6 +43,12 @@ sealed class LunReader(ILun lun) : IPoolVerbs
             {
                 return await ViewAsync(domain, read);
             }
+            if (before?.Group is { } known && read.Group is { } now && known.Epoch == now.Epoch && known.Seqno < now.Seqno)
+            {
+                // A busy SPM is hardly ever met between two commits. But it begins one only when the one before is on every copy.
+                return await ViewAsync(domain, before);
+            }
+            before = read;
             if (clock.GetElapsedTime(started) >= SettlingLimit)
             {
                 throw Refusal.Unavailable(

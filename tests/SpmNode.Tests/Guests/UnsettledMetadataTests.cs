@@ -9,7 +9,7 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
     readonly string[] volumes = new string[2];
     MemoryLun lun = null!;
     long header;
-    byte[] before = [], after = [];
+    byte[] before = [], middle = [], after = [];
 
     public async ValueTask InitializeAsync()
     {
@@ -18,6 +18,8 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         header = (await MetadataReader.ReadAsync([lun.Metadata])).Copies[1].AreaOffsetBytes;
         before = lun.Peek(header, 512);
         volumes[1] = $"{await term.CreateAsync()}";
+        middle = lun.Peek((await MetadataReader.ReadAsync([lun.Metadata])).Copies[0].AreaOffsetBytes, 512);
+        await term.CreateAsync();
         after = lun.Peek(header, 512);
         // Its scrub would put the header back.
         await term.EndAsync();
@@ -52,6 +54,23 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         lun.Poke(header, after);
         await PassUntilAsync(host, activating);
         await activating;
+    }
+
+    /// Every look meets it in the middle of a commit: the headers never agree, and what the last look saw is committed all the same.
+    [Fact]
+    public async Task A_busy_SPM_holds_up_no_activation()
+    {
+        var first = (await MetadataReader.ReadAsync([lun.Metadata])).Copies[0].AreaOffsetBytes;
+        var newest = lun.Peek(first, 512);
+        lun.Poke(first, middle);
+        lun.Poke(header, before);
+        var host = await TestHost.JoinAsync(lun, 2);
+        var activating = host.Activator.ActivateAsync(volumes[1], readOnly: false);
+        host.Pass(TimeSpan.FromMilliseconds(100));
+        Assert.False(activating.IsCompleted);
+        lun.Poke(first, newest);
+        await PassUntilAsync(host, activating);
+        Assert.Equal(volumes[1], (await activating).Volume.ToString());
     }
 
     /// It may have to become SPM itself first, so it must not wait; and what it had active stays its own meanwhile.
