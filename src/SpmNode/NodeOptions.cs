@@ -46,6 +46,9 @@ sealed class NodeOptions
     /// <summary>R25: the kernel kills this process at the deadline of an SPM that did not end its term, also when it is stopped.</summary>
     public bool KillTimer { get; set; } = true;
 
+    /// <summary>Compile at start what the first extend and the first takeover need. Off for emulated machines, where that takes minutes.</summary>
+    public bool WarmUp { get; set; } = true;
+
     /// <summary>For a file standing in for a LUN: 512 (default) or 4096.</summary>
     public int? SectorSize { get; set; }
 

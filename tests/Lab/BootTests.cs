@@ -17,6 +17,7 @@ public class BootTests
         await hosts[0].DoAsync("printf 'written by one' | dd of=/dev/sda bs=4096 conv=sync oflag=direct 2>/dev/null");
         Assert.StartsWith("written by one", await hosts[1].DoAsync("dd if=/dev/sda bs=4096 count=1 iflag=direct 2>/dev/null | head -c 14"));
         Assert.Equal(3, (await hosts[1].RunAsync("exit 3")).ExitCode);
+        Assert.Equal("hpet\n", await hosts[0].DoAsync("cat /sys/devices/system/clocksource/clocksource0/current_clocksource"));
         var device = await hosts[0].DoAsync("ls /dev/mapper/control /dev/watchdog");
         Assert.Equal("/dev/mapper/control\n/dev/watchdog\n", device);
     }

@@ -21,8 +21,7 @@ internal sealed class LabAgent : IDisposable
     public static async Task<LabAgent> ConnectAsync(string socket, string share, ChildProcess process, CancellationToken stop) =>
         new(await LabHost.SocketAsync(socket, process, stop), share);
 
-    /// <summary>On a busy machine a boot takes a minute.</summary>
-    public Task ReadyAsync() => _ready.Task.WaitAsync(TimeSpan.FromSeconds(180));
+    public Task ReadyAsync() => _ready.Task.WaitAsync(LabWait.Patience);
 
     public async Task<ToolOutcome> RunAsync(string script, TimeSpan patience)
     {

@@ -8,6 +8,9 @@ namespace OvirtSpm.Lab.Hosts;
 /// <summary>A virtual host: a real kernel under software emulation, with this machine's files read-only as its root.</summary>
 internal sealed class LabHost : IAsyncDisposable
 {
+    /// <summary>The processor's own counter is measured while it starts, on a busy machine wrongly: one host's seconds would be another's minute.</summary>
+    private const string Clock = "clocksource=hpet tsc=unstable";
+
     private readonly LabRun _run;
     private readonly ChildProcess _process;
     private readonly QmpSession _monitor;
@@ -22,6 +25,9 @@ internal sealed class LabHost : IAsyncDisposable
 
     /// <summary>On the network between the hosts.</summary>
     public string Address => AddressOf(Number);
+
+    /// <summary>A directory that it and this machine share, under the same path.</summary>
+    public string Share => _run.At($"h{Number}");
 
     public bool IsOn => !_process.HasExited;
 
@@ -40,9 +46,9 @@ internal sealed class LabHost : IAsyncDisposable
         File.Delete(qmpSocket);
         List<string> arguments =
         [
-            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "768", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
+            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
             "-kernel", LabKernel.Image, "-initrd", run.Initramfs,
-            "-append", $"console=ttyS0 quiet panic=-1 lab.name={name} lab.address={AddressOf(number)} lab.share={share}",
+            "-append", $"console=ttyS0 quiet panic=-1 {Clock} lab.name={name} lab.address={AddressOf(number)} lab.share={share}",
             "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
             "-fsdev", $"local,id=share,path={share},security_model=none", "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-chardev", $"socket,id=agent,path={agentSocket},server=on,wait=off",
@@ -75,7 +81,7 @@ internal sealed class LabHost : IAsyncDisposable
     }
 
     /// <summary>Runs a shell script on it, to its end.</summary>
-    public Task<ToolOutcome> RunAsync(string script, TimeSpan? patience = null) => _agent.RunAsync(script, patience ?? TimeSpan.FromSeconds(120));
+    public Task<ToolOutcome> RunAsync(string script, TimeSpan? patience = null) => _agent.RunAsync(script, patience ?? LabWait.Patience);
 
     /// <summary>As <see cref="RunAsync"/>, and it must succeed.</summary>
     /// <returns>What it printed.</returns>

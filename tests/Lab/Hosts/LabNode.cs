@@ -27,14 +27,14 @@ internal sealed class LabNode(LabHost host, string device)
     /// <param name="settings">Of the configuration file, as JSON members.</param>
     public async Task StartAsync(string watchdog = "none", string settings = "")
     {
-        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\"{(settings.Length > 0 ? "," + settings : "")}}}' > /run/spm.json");
+        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false{(settings.Length > 0 ? "," + settings : "")}}}' > /run/spm.json");
         _process = host.RunAsync(
             $"echo $$ > {State}/pid; exec {Program} node --config /run/spm.json --lun {device} --host-id {HostId} --name {host.Name} --listen {host.Address}:7400 "
-            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none >> {State}/log 2>&1", TimeSpan.FromHours(1));
+            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none >> {host.Share}/node.log 2>&1", TimeSpan.FromHours(1));
         StatusReply? seen = null;
-        await LabWait.UntilAsync(TimeSpan.FromSeconds(180), async () => $"{host.Name} holds its host id: {seen}; {await LogAsync()}", async () =>
+        await LabWait.UntilAsync(LabWait.Patience, () => $"{host.Name} holds its host id: {seen}; {Log}", async () =>
         {
-            Assert.False(HasEnded, $"the node of {host.Name} ended: {(HasEnded ? await host.DoAsync($"tail -n 20 {State}/log") : "")}");
+            Assert.False(HasEnded, $"the node of {host.Name} ended: {Log}");
             seen = await StatusAsync();
             return seen is { LeaseMarginSeconds: > 0 };
         });
@@ -43,15 +43,16 @@ internal sealed class LabNode(LabHost host, string device)
     /// <returns>Null when it does not answer.</returns>
     public async Task<StatusReply?> StatusAsync()
     {
-        // The shell itself speaks HTTP: a client that starts in a second and a half under emulation would be most of the load.
-        var outcome = await host.RunAsync($"""
-            exec bash -c 'exec 3<>/dev/tcp/{host.Address}/7400 && printf "GET /v1/status HTTP/1.0\r\n\r\n" >&3 && timeout 10 cat <&3'
+        // Our own client takes seconds to start under emulation, and would be most of the load.
+        var outcome = await host.RunAsync($$"""
+            exec bash -c 'exec 3<>/dev/tcp/{{host.Address}}/7400 && printf "GET /v1/status HTTP/1.0\r\n\r\n" >&3 || exit
+            while read -r -t 60 line <&3 || [[ -n $line ]]; do printf "%s\n" "$line"; done'
             """);
         var body = outcome.Output.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        return outcome.ExitCode == 0 && body > 0 ? JsonSerializer.Deserialize<StatusReply>(outcome.Output[body..], Json) : null;
+        return outcome.ExitCode == 0 && body > 0 && outcome.Output.Length > body + 4 ? JsonSerializer.Deserialize<StatusReply>(outcome.Output[body..], Json) : null;
     }
 
-    public Task<string> LogAsync() => host.DoAsync($"cat {State}/log");
+    public string Log => File.Exists($"{host.Share}/node.log") ? File.ReadAllText($"{host.Share}/node.log") : "";
 
     /// <summary>A signal to the node's process.</summary>
     public Task SignalAsync(string signal) => host.DoAsync($"kill -{signal} $(cat {State}/pid)");

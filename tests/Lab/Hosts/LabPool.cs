@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Lab.Hosts;
 
@@ -54,7 +55,7 @@ internal sealed class LabPool : IAsyncDisposable
     public async Task<LabNode> LeaderAsync(params LabNode[] among)
     {
         LabNode? leader = null;
-        await LabWait.UntilAsync(TimeSpan.FromSeconds(180), "one of the nodes leads", async () =>
+        await LabWait.UntilAsync(LabWait.Patience, () => $"one of the nodes leads: {string.Join('\n', _nodes.Select(node => node.Log))}", async () =>
         {
             foreach (var node in among.Length > 0 ? among : [.. _nodes])
             {
@@ -64,6 +65,14 @@ internal sealed class LabPool : IAsyncDisposable
             return leader is not null;
         });
         return leader!;
+    }
+
+    /// <summary>A host that came back takes its part again.</summary>
+    public static Task FollowsAsync(LabNode node)
+    {
+        StatusReply? seen = null;
+        return LabWait.UntilAsync(LabWait.Patience, () => $"{node.Host.Name} follows: {seen}; {node.Log}",
+            async () => (seen = await node.StatusAsync()) is { Role: "following" });
     }
 
     public async Task<string> CreateVolumeAsync(LabNode by)

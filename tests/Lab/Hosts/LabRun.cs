@@ -24,7 +24,10 @@ internal sealed class LabRun : IAsyncDisposable
 
     public static LabRun Create()
     {
-        Assert.SkipWhen(LabKernel.Directory is null, "no kernel for virtual hosts (Debian package linux-image-amd64; SPM_LAB names where it is unpacked)");
+        Assert.SkipWhen(LabKernel.Directory is null, "no kernel for virtual hosts (Debian packages linux-image-amd64 and busybox-static, which ./spm unpacks; SPM_LAB names where they are)");
+        Assert.SkipUnless(Path.Exists("/usr/bin/qemu-system-x86_64"), "no qemu-system-x86_64 for virtual hosts (Debian package qemu-system-x86)");
+        // Of a run that was killed.
+        Leftovers.Remove(_ => { });
         return new LabRun();
     }
 
