@@ -31,6 +31,9 @@ sealed class NodeOptions
     /// <summary>Where the sockets of active volumes are; <c>/run/spm</c>, or <c>run</c> in another state directory.</summary>
     public string? RunDirectory { get; set; }
 
+    /// <summary><c>nbd</c>: this node serves volumes on sockets. <c>dm</c>: the kernel maps them, as LVM does.</summary>
+    public string Activation { get; set; } = "nbd";
+
     /// <summary>R21: <c>none</c> (unsafe), <c>wdmd</c>, or the path of a watchdog device such as <c>/dev/watchdog</c>.</summary>
     public string Watchdog { get; set; } = "none";
 

@@ -25,12 +25,12 @@ internal sealed class LabNode(LabHost host, string device)
     public bool HasEnded => _process is not { IsCompleted: false };
 
     /// <param name="settings">Of the configuration file, as JSON members.</param>
-    public async Task StartAsync(string watchdog = "none", string settings = "")
+    public async Task StartAsync(string watchdog = "none", string settings = "", string options = "")
     {
         await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false{(settings.Length > 0 ? "," + settings : "")}}}' > /run/spm.json");
         _process = host.RunAsync(
             $"echo $$ > {State}/pid; exec {Program} node --config /run/spm.json --lun {device} --host-id {HostId} --name {host.Name} --listen {host.Address}:7400 "
-            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none >> {host.Share}/node.log 2>&1", TimeSpan.FromHours(1));
+            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none {options} >> {host.Share}/node.log 2>&1", TimeSpan.FromHours(1));
         StatusReply? seen = null;
         await LabWait.UntilAsync(LabWait.Patience, () => $"{host.Name} holds its host id: {seen}; {Log}", async () =>
         {
@@ -43,13 +43,30 @@ internal sealed class LabNode(LabHost host, string device)
     /// <returns>Null when it does not answer.</returns>
     public async Task<StatusReply?> StatusAsync()
     {
-        // Our own client takes seconds to start under emulation, and would be most of the load.
+        var (code, body) = await AskAsync("GET", "/v1/status");
+        return code == 200 ? JsonSerializer.Deserialize<StatusReply>(body, Json) : null;
+    }
+
+    /// <summary>A request to its API.</summary>
+    /// <returns>Code 0 when it does not answer.</returns>
+    public async Task<(int Code, string Body)> AskAsync(string verb, string path, string content = "")
+    {
+        // Our own client takes seconds to start under emulation, and would be most of the load. The answer ends with the connection.
         var outcome = await host.RunAsync($$"""
-            exec bash -c 'exec 3<>/dev/tcp/{{host.Address}}/7400 && printf "GET /v1/status HTTP/1.0\r\n\r\n" >&3 || exit
-            while read -r -t 60 line <&3 || [[ -n $line ]]; do printf "%s\n" "$line"; done'
+            exec bash -c 'exec 3<>/dev/tcp/{{host.Address}}/7400 &&
+            printf "{{verb}} {{path}} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {{content.Length}}\r\n\r\n%s" "$0" >&3 || exit
+            while read -r -t 60 line <&3 || [[ -n $line ]]; do printf "%s\n" "$line"; done' '{{content}}'
             """);
         var body = outcome.Output.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        return outcome.ExitCode == 0 && body > 0 && outcome.Output.Length > body + 4 ? JsonSerializer.Deserialize<StatusReply>(outcome.Output[body..], Json) : null;
+        return body > 0 && outcome.Output.Split(' ') is [_, var code, ..] ? (int.Parse(code), outcome.Output[(body + 4)..]) : (0, outcome.Excerpt);
+    }
+
+    /// <summary>As <see cref="AskAsync"/>, and it must be done.</summary>
+    public async Task<string> DoAsync(string verb, string path, string content = "")
+    {
+        var (code, body) = await AskAsync(verb, path, content);
+        Assert.True(code is 200 or 201, $"{verb} {path}: {code} {body}\n{Log}");
+        return body;
     }
 
     public string Log => File.Exists($"{host.Share}/node.log") ? File.ReadAllText($"{host.Share}/node.log") : "";
