@@ -238,6 +238,7 @@ sealed class HostNode(
                 {
                     await Chains.RestoredAsync();
                 }
+                await Chains.EndDeactivationsAsync();
                 await maps.ClearLeftBehindAsync(membership.Generation);
             }
             catch (Exception later) when (later is IOException or Refusal)

@@ -100,7 +100,7 @@ sealed class NodeVerbs : INodeVerbs
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => Leading().DeleteVolumeAsync(reference, request, wipe, discard);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
-        change is VolumeChange.Merge ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
+        change is VolumeChange.Merge or VolumeChange.Collapse ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Leading().SetSpaceAsync(request);
 

@@ -325,6 +325,24 @@ public class ResourceLeaseTests
         Assert.InRange(margin.TotalSeconds, 4.9, 5);
     }
 
+    /// Before a header is written both have to be ours: a host id that was taken over is the end, whatever the leader says (R25).
+    [Fact]
+    public async Task A_lease_is_confirmed_together_with_the_host_id_it_is_held_under()
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        await lease.AcquireAsync(new(), CancellationToken.None);
+        Assert.Equal(ConfirmOutcome.Ours, await lease.ConfirmWithHostIdAsync());
+        long unread = 0;
+        pool.Area.Fault = (write, offset) => !write && offset == unread ? new IOException("does not answer") : null;
+        Assert.Equal(ConfirmOutcome.Unknown, await lease.ConfirmWithHostIdAsync());
+        unread = Pool.MiB;
+        Assert.Equal(ConfirmOutcome.Unknown, await lease.ConfirmWithHostIdAsync());
+        pool.Edit(LeaderKind.HostId, 0, host => host with { Resource = LeaseName.Of("somebody else") });
+        Assert.Equal(ConfirmOutcome.NotOurs, await lease.ConfirmWithHostIdAsync());
+        unread = -1;
+        Assert.Equal((ConfirmOutcome.Ours, ConfirmOutcome.NotOurs), (await lease.ConfirmAsync(), await lease.ConfirmWithHostIdAsync()));
+    }
+
     [Fact]
     public async Task A_second_process_in_our_sector_ends_everything_at_once()
     {

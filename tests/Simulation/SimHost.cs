@@ -227,8 +227,7 @@ internal sealed class SimHost : ILeaseObserver
         }
 
         var mine = ++watchdogArmed;
-        var fires = clock.WorldTimeOf(expiresAt + world.Timing.WatchdogTimeout - TimeSpan.FromSeconds(1));
-        world.Scheduler.At(fires.Ticks, () =>
+        clock.At(expiresAt + world.Timing.WatchdogTimeout - TimeSpan.FromSeconds(1), () =>
         {
             if (mine == watchdogArmed)
             {

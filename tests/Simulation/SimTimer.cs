@@ -19,12 +19,14 @@ internal sealed class SimTimer : ITimer
     /// <summary>Another one every time it is set: what was queued before is void.</summary>
     public long Setting { get; private set; }
 
+    public long DueRunTicks { get; private set; }
+
     public bool Change(TimeSpan dueTime, TimeSpan periodNow)
     {
         (Setting, period) = (Setting + 1, periodNow);
         if (dueTime != Timeout.InfiniteTimeSpan)
         {
-            clock.Set(this, dueTime);
+            Set(dueTime);
         }
 
         return true;
@@ -38,11 +40,24 @@ internal sealed class SimTimer : ITimer
         return ValueTask.CompletedTask;
     }
 
+    private void Set(TimeSpan time)
+    {
+        DueRunTicks = clock.After(time);
+        clock.Set(this);
+    }
+
     private void Run()
     {
+        if (clock.RunTicks < DueRunTicks)
+        {
+            // The machine's clocks stood still meanwhile.
+            clock.Set(this);
+            return;
+        }
+
         if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
         {
-            clock.Set(this, period);
+            Set(period);
         }
 
         callback(state);

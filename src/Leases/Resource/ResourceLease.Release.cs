@@ -161,6 +161,17 @@ public sealed partial class ResourceLease
         return StillUs(ours) ? ConfirmOutcome.Restored : ConfirmOutcome.NotOurs;
     }
 
+    /// <summary>R25: reads the leader and the host id's own sector again, both at once. Only while nobody takes or releases the lease.</summary>
+    public async ValueTask<ConfirmOutcome> ConfirmWithHostIdAsync()
+    {
+        var reading = keeper.ConfirmAsync();
+        var leader = await ConfirmAsync();
+        var own = await reading;
+        return own == ConfirmOutcome.NotOurs || leader == ConfirmOutcome.NotOurs ? ConfirmOutcome.NotOurs
+            : own == ConfirmOutcome.Unknown ? ConfirmOutcome.Unknown
+            : leader;
+    }
+
     private LeaderRecord Written(LeaderRecord leader) => leader with
     {
         WriteId = (ulong)keeper.HostId,

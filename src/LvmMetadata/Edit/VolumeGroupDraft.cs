@@ -115,13 +115,14 @@ public sealed partial class VolumeGroupDraft
         var needed = newExtentCount - volume.ExtentCount;
         var tail = volume.Segments[^1];
         var growAt = new Placement(tail.Areas[0].PvIndex, tail.Areas[0].StartExtent + tail.ExtentCount);
-        var given = free.Offering(Offered(alsoSeen));
+        // An extend waits for this: what the volume's user does not see is taken out, and put back, only when there is such a thing.
+        var given = alsoSeen is null ? free : free.Offering(Offered(alsoSeen));
         if (ExtentAllocator.Plan(given, needed, growAt, out var after) is not { } runs)
         {
             return new EditOutcome.NoSpace(needed, given.AllocatableExtents);
         }
         var grown = LogicalVolumeEdit.Grown(volume, runs, pvs, From.ExtentSizeBytes);
-        free = after.Offering(Offered(null));
+        free = alsoSeen is null ? after : after.Offering(Offered(null));
         Put(volume, grown);
         return new EditOutcome.Done(newExtentCount);
     }
@@ -232,6 +233,10 @@ public sealed partial class VolumeGroupDraft
         Put(volume, LogicalVolumeEdit.WithTags(volume, next));
         return new EditOutcome.Done(volume.ExtentCount);
     }
+
+    /// <summary>Makes these tags of the group those, and leaves every other tag as it is.</summary>
+    public EditOutcome ReplaceVgTags(IReadOnlyCollection<string> before, IReadOnlyCollection<string> after) =>
+        ChangeVgTags(before.Except(after), after.Except(before));
 
     /// <summary>AlreadyThere when nothing is left to remove or to add. The epoch's tag is the commit's own.</summary>
     public EditOutcome ChangeVgTags(IEnumerable<string> remove, IEnumerable<string> add)

@@ -84,6 +84,26 @@ sealed class ChainActivator(PoolDomain domain, VolumeActivator activator, TimePr
         }
     }
 
+    /// <summary>Ends deactivations that the storage cut short.</summary>
+    /// <remarks>
+    /// The last write of one may clear the entry and come back as failed. Then the volume may be deleted before anybody asks again, and its
+    /// slot would be held here for a volume that is gone for as long as this node runs.
+    /// </remarks>
+    public async Task EndDeactivationsAsync()
+    {
+        foreach (var there in activator.Active.Where(active => active.Export.IsClosed))
+        {
+            try
+            {
+                await DeactivateAsync(there.Volume, there.Slot);
+            }
+            catch (Exception later) when (later is Refusal or IOException)
+            {
+                // Writes that have not returned, or storage that still does not answer: asked again.
+            }
+        }
+    }
+
     /// <summary>After a restart: what is read-only below another active volume was activated with it.</summary>
     public async Task RestoredAsync()
     {

@@ -91,7 +91,7 @@ sealed partial class VolumeActivator(
             {
                 if (there.Export.IsClosed)
                 {
-                    throw Refusal.Conflict($"volume {volume.Name} is being deactivated here; deactivate it again until that is done.");
+                    throw Refusal.Conflict($"volume {volume.Name} is being deactivated here; ask again when that is done.");
                 }
                 return there.ReadOnly == readOnly && there.IsExclusive == exclusive
                     ? there

@@ -34,7 +34,8 @@ static class TransferRoutes
             ApiServer.AtLeaderAsync(node, http, () => ChangeAsync(node.Transfers, transfer, change, http.HttpContext.RequestAborted)));
         app.MapPut("/v1/transfers/{transfer}/content", (string transfer, HttpRequest http) =>
             ApiServer.AtLeaderAsync(node, http, () => PutAsync(node.Transfers, transfer, http)));
-        app.MapMethods("/v1/transfers/{transfer}/content", ["GET", "HEAD"], (string transfer, HttpContext http) => SendAsync(node.Transfers.Download(transfer), http));
+        app.MapMethods("/v1/transfers/{transfer}/content", ["GET", "HEAD"], (string transfer, HttpContext http) => ApiServer.AtLeaderAsync(
+            node, http.Request, () => SendAsync(node.Transfers.Download(transfer), http), _ => Results.Empty));
     }
 
     static IResult Created(TransferReply reply) => Results.Created($"/v1/transfers/{reply.Transfer}", reply);
@@ -104,7 +105,8 @@ static class TransferRoutes
     }
 
     /// <summary>One range, or all of it. Several at once are answered with all of it, as HTTP allows.</summary>
-    static async Task SendAsync(Download download, HttpContext http)
+    /// <returns>How much was sent.</returns>
+    static async Task<long> SendAsync(Download download, HttpContext http)
     {
         await download.Opened.WaitAsync(http.RequestAborted);
         var (size, response) = (download.SizeBytes, http.Response);
@@ -120,12 +122,13 @@ static class TransferRoutes
         response.ContentLength = length;
         if (HttpMethods.IsHead(http.Request.Method) || length == 0)
         {
-            return;
+            return 0;
         }
         var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        var done = 0L;
         try
         {
-            for (var done = 0L; done < length;)
+            while (done < length)
             {
                 var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, length - done));
                 // Not under the client's token: a read that goes on after this would write into somebody else's buffer.
@@ -139,10 +142,17 @@ static class TransferRoutes
             // The length was promised: whoever reads must not take what came for all of it.
             http.Abort();
         }
+        catch (Refusal)
+        {
+            // The reason is not as long as the disk.
+            response.Clear();
+            throw;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+        return done;
     }
 
     static (long OffsetBytes, long LengthBytes) Inside(RangeItemHeaderValue range, long size)

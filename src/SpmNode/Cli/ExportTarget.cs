@@ -30,7 +30,7 @@ sealed class ExportTarget : IDisposable
             throw Refusal.Conflict($"{target} exists; --force replaces it once the export is whole.");
         }
         // A move would put a file in the place of a device's name, which is never what is meant.
-        if (File.Exists(target) && (File.GetAttributes(target) & (FileAttributes.Device | FileAttributes.ReparsePoint)) != 0)
+        if (File.Exists(target) && ((File.GetAttributes(target) & FileAttributes.ReparsePoint) != 0 || !DeviceOpening.IsFile(target)))
         {
             throw Refusal.Conflict($"{target} is a device or a link, not a file; it is not replaced.");
         }

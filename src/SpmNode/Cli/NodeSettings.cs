@@ -76,7 +76,7 @@ static class NodeSettings
         {
             throw Refusal.Invalid($"host id {options.HostId} is refused: 1 to 239 are for nodes, 240 to 249 for offline verbs. Give --host-id.");
         }
-        if (options.HoldLimitSeconds is < 0 or > 110)
+        if (options.HoldLimitSeconds is not (>= 0 and <= 110))
         {
             throw Refusal.Invalid($"a hold limit of {options.HoldLimitSeconds} s is refused: a guest's kernel gives up after 120 s; 20 is usual.");
         }

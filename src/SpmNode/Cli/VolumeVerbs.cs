@@ -56,7 +56,7 @@ static class VolumeVerbs
             volume => $"{volume.Volume} is called '{volume.Alias}'"),
         Change("merge", "Write a volume into its parent and delete it.", [], parsed => new VolumeChange.Merge { Request = Request(parsed) },
             volume => $"{volume.Volume} has it now"),
-        Change("collapse", "Write a volume and all below it into the base of its chain.", [], _ => new VolumeChange.Collapse(),
+        Change("collapse", "Write a volume and all below it into the base of its chain.", [], parsed => new VolumeChange.Collapse { Request = Request(parsed) },
             volume => $"{volume.Volume} has all of it now"),
         Set(),
     };
@@ -71,7 +71,7 @@ static class VolumeVerbs
         Verb(name, what, [reference, .. more], writes: true, parsed => read(parsed) with { ExpectedGeneration = parsed.GetValue(generation) }, async (pool, parsed, change) =>
         {
             var volume = await TerminalProgress.RunAsync(
-                "merging", parsed.GetValue(json) || change is not VolumeChange.Merge, progress => pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change, progress));
+                "merging", parsed.GetValue(json) || change is not (VolumeChange.Merge or VolumeChange.Collapse), progress => pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change, progress));
             Say(parsed, volume, say(volume));
         }, generation);
 

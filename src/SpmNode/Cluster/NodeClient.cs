@@ -59,7 +59,7 @@ sealed class NodeClient : IPoolVerbs
     public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
         HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not VolumeChange.Merge
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not (VolumeChange.Merge or VolumeChange.Collapse)
         ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
         : new TaskWatch(this, progress, CancellationToken.None).RunAsync(change.Request, Volume(reference) + "/changes", change, reference);
 

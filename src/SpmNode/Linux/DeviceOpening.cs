@@ -83,6 +83,13 @@ internal static unsafe class DeviceOpening
         return (status.Mode & Libc.S_IFMT) == Libc.S_IFBLK;
     }
 
+    /// <summary>A regular file: not a device, a pipe or a directory, nor nothing at all. Links are followed.</summary>
+    public static bool IsFile(string path)
+    {
+        FileStatus status;
+        return Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_TYPE, &status) == 0 && (status.Mode & Libc.S_IFMT) == Libc.S_IFREG;
+    }
+
     /// <summary>The same for every path that leads to the same device or file.</summary>
     public static string IdentityOf(string path)
     {

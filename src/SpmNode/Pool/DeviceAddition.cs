@@ -137,8 +137,7 @@ sealed class DeviceAddition(SpmTerm term, IChoice choice)
             return new EditOutcome.Refused(problem);
         }
         // The tags first: they are what could be refused.
-        var (old, tags) = (before.ToTags(), after.ToTags());
-        return draft.ChangeVgTags(old.Except(tags), tags.Except(old)) is EditOutcome.Refused refused
+        return draft.ReplaceVgTags(before.ToTags(), after.ToTags()) is EditOutcome.Refused refused
             ? refused
             : draft.AddPhysicalVolume(made.Uuid, path, made.Extents);
     }

@@ -22,12 +22,16 @@ sealed class PoolWorker(
 {
     static readonly TimeSpan ScrubInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>R27: the lease is read again with the next scrub after this long; R27 asks for it with every renewal. Each commit reads it anyway (R25).</summary>
+    public TimeSpan ConfirmInterval { get; init; } = ScrubInterval;
+
     /// <summary>More than this in one commit would let a flood delay the answers of those who came first.</summary>
     const int MaxRequestsPerCommit = 1024;
 
     /// <summary>Null stands for a look at the headers.</summary>
     readonly Channel<PoolRequest?> queue = Queues.Create<PoolRequest?>();
     volatile bool scrubQueued;
+    long? confirmed;
 
     /// <summary>What was last committed and acknowledged.</summary>
     public VolumeGroup Current => store.Current;
@@ -162,9 +166,13 @@ sealed class PoolWorker(
         try
         {
             // R27: the leader sector, too. A version that a stalled rival wrote back is put right, somebody else's name ends the term.
-            if (await fence.ConfirmAsync() is not null && fence.ClosedBecause is not null)
+            if (confirmed is not { } before || clock.GetElapsedTime(before) >= ConfirmInterval)
             {
-                return;
+                confirmed = clock.GetTimestamp();
+                if (await fence.ConfirmAsync() is not null && fence.ClosedBecause is not null)
+                {
+                    return;
+                }
             }
             if (await store.ScrubAsync() is { } found)
             {

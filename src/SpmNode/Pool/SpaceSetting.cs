@@ -22,8 +22,7 @@ static class SpaceSetting
                 ReserveMib = request.ReserveMib ?? now.ReserveMib,
                 WarnPercent = request.WarnPercent ?? now.WarnPercent,
             };
-            var (before, after) = (draft.Tags.Where(SpaceTags.IsSpace).ToList(), next.ToTags());
-            return draft.ChangeVgTags(before.Except(after), after.Except(before));
+            return draft.ReplaceVgTags([.. draft.Tags.Where(SpaceTags.IsSpace)], next.ToTags());
         });
         return result is PoolResult.Done
             ? Describe(SpaceRules.Of(term.Volumes.View()))

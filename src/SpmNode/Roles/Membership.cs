@@ -96,17 +96,6 @@ sealed class Membership(
     public ResourceLease LeaseAt(ILeaseArea area, long offsetBytes, string name) => leases.GetOrAdd(
         (area, offsetBytes, name), at => new(at.Area, at.OffsetBytes, domain.Geometry, domain.Lockspace, at.Name, Keeper!, bootClock, choice));
 
-    /// <summary>R25: reads the SPM's leader sector and this host id's own again, both at once. Only while nobody takes or releases the lease.</summary>
-    public async ValueTask<ConfirmOutcome> ConfirmAsync()
-    {
-        var reading = Keeper!.ConfirmAsync();
-        var leader = await SpmLease!.ConfirmAsync();
-        var own = await reading;
-        return own == ConfirmOutcome.NotOurs || leader == ConfirmOutcome.NotOurs ? ConfirmOutcome.NotOurs
-            : own == ConfirmOutcome.Unknown ? ConfirmOutcome.Unknown
-            : leader;
-    }
-
     /// <summary>R8: gives the host id back once every write issued under it has returned. The volumes are closed.</summary>
     public async Task LeaveAsync()
     {

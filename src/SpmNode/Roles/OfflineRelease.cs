@@ -1,5 +1,5 @@
-using OvirtSpm.Leases.Resource;
 using OvirtSpm.LvmMetadata.Edit;
+using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.Domain;
@@ -41,38 +41,17 @@ static class OfflineRelease
         var domain = await PoolDomain.OpenAsync(lun);
         var use = new DomainUse(domain, ports.BootClock);
         await use.RefuseWhenUsedAsync(What, wait, stop);
-        var patience = new OfflinePatience(ports, stop);
-        var membership = await OfflineJoin.JoinAsync(domain, ports, patience, stop);
-        var renewing = new CancellationTokenSource();
-        var renewal = membership.Keeper!.RunAsync(renewing.Token);
-        try
+        await using var spm = await OfflineSpm.JoinAsync(domain, ports, stop);
+        await spm.LeadAsync(wait, async fence =>
         {
-            var lease = membership.SpmLease!;
-            var acquired = await OfflinePool.AcquireAsync(lease, new AcquireOptions(WaitForDeadOwner: wait), patience, stop);
-            if (acquired is not AcquireOutcome.Acquired { LeaseVersion: var version })
-            {
-                throw OfflinePool.NotAcquired(acquired, membership);
-            }
-            await use.RefuseNewcomersAsync(What, membership.Identity.HostId);
-            var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflinePool.FenceMargin, ports.BootClock, membership.ConfirmAsync);
-            try
-            {
-                using var entry = fence.Enter();
-                await CommitAsync(lun, domain, ports, fence);
-            }
-            finally
-            {
-                fence.Close("the verb is done");
-            }
-        }
-        finally
-        {
-            await OfflinePool.LeaveAsync(lun, membership, membership.SpmLease!, renewing, renewal);
-        }
+            await use.RefuseNewcomersAsync(What, spm.Membership.Identity.HostId);
+            using var entry = fence.Enter();
+            return await CommitAsync(lun, domain, ports, fence);
+        }, stop);
     }
 
     /// <summary>Under the SPM lease, with nobody in the domain.</summary>
-    internal static async Task CommitAsync(ILun lun, PoolDomain domain, OfflinePorts ports, PoolFence fence)
+    internal static async Task<Led<VolumeGroup>> CommitAsync(ILun lun, PoolDomain domain, OfflinePorts ports, PoolFence fence)
     {
         var opened = await lun.OpenStoreAsync(ports.WallClock, Environment.MachineName);
         if (opened is not OpenOutcome.Opened { Store: var store })
@@ -88,17 +67,15 @@ static class OfflineRelease
                 ?? (journal.HighestEpoch >= fence.Epoch ? $"the journal has seen epoch {journal.HighestEpoch}" : null);
             return new TakeOverBasis(Journal: null, objection, Remove);
         });
-        switch (outcome)
+        return outcome switch
         {
-            case TakeOverOutcome.TakenOver:
-                return;
-            case TakeOverOutcome.Unknown unknown:
-                throw Refusal.Unknown($"{lun.Path}: whether the domain was released is not known: {unknown.Reason}. Look with 'spm domain info', and ask again: it is harmless.");
-            case TakeOverOutcome.NotIssued not:
-                throw Refusal.Conflict($"{lun.Path}: {What}: {not.Reason}.");
-            default:
-                throw Refusal.Conflict($"{lun.Path}: {What}: {outcome}.");
-        }
+            TakeOverOutcome.TakenOver taken => new Led<VolumeGroup>.Done(taken.Group),
+            TakeOverOutcome.EpochNotAbove not => new Led<VolumeGroup>.EpochNotAbove(not.EpochOnDisk),
+            TakeOverOutcome.Unknown unknown => throw Refusal.Unknown(
+                $"{lun.Path}: whether the domain was released is not known: {unknown.Reason}. Look with 'spm domain info', and ask again: it is harmless."),
+            TakeOverOutcome.NotIssued not => throw Refusal.Conflict($"{lun.Path}: {What}: {not.Reason}."),
+            _ => throw Refusal.Conflict($"{lun.Path}: {What}: {outcome}."),
+        };
     }
 
     static string? Remove(VolumeGroupDraft draft)
@@ -107,7 +84,7 @@ static class OfflineRelease
         {
             return $"the volume 'spm' cannot be removed: {removed}";
         }
-        draft.ChangeVgTags(draft.Tags.Where(tag => AdoptionPlan.IsOurs(tag) && !tag.StartsWith(PoolTags.EpochPrefix, StringComparison.Ordinal)), []);
+        draft.ChangeVgTags(draft.Tags.Where(tag => PoolTags.IsOurs(tag) && !PoolTags.IsEpoch(tag)), []);
         draft.LeaveToOthers();
         return null;
     }

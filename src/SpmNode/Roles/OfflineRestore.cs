@@ -1,4 +1,3 @@
-using OvirtSpm.Leases.Resource;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
@@ -33,58 +32,19 @@ static class OfflineRestore
         }
         var use = new DomainUse(domain, ports.BootClock);
         await use.RefuseWhenUsedAsync(What, wait, stop);
-        var patience = new OfflinePatience(ports, stop);
-        var membership = await OfflineJoin.JoinAsync(domain, ports, patience, stop);
-        var renewing = new CancellationTokenSource();
-        var renewal = membership.Keeper!.RunAsync(renewing.Token);
-        try
+        await using var spm = await OfflineSpm.JoinAsync(domain, ports, stop);
+        return await spm.LeadAsync<VolumeGroup>(wait, async fence =>
         {
-            return await AsSpmAsync(domain, use, membership, ports, kept, wait, patience, stop);
-        }
-        finally
-        {
-            await OfflinePool.LeaveAsync(lun, membership, membership.SpmLease!, renewing, renewal);
-        }
-    }
-
-    static async Task<VolumeGroup> AsSpmAsync(
-        PoolDomain domain, DomainUse use, Membership membership, OfflinePorts ports, VolumeGroup kept, bool wait, OfflinePatience patience, CancellationToken stop)
-    {
-        var lease = membership.SpmLease!;
-        var minimum = 0ul;
-        for (var attempt = 0; attempt < 3; attempt++)
-        {
-            var acquired = await OfflinePool.AcquireAsync(lease, new AcquireOptions(WaitForDeadOwner: wait, MinimumVersion: minimum), patience, stop);
-            if (acquired is not AcquireOutcome.Acquired { LeaseVersion: var version })
+            await use.RefuseNewcomersAsync(What, spm.Membership.Identity.HostId);
+            using var entry = fence.Enter();
+            return await MetadataStore.RestoreAsync([lun.Metadata], kept, fence, ports.WallClock, spm.Membership.Identity.Name, othersElsewhere: true) switch
             {
-                throw OfflinePool.NotAcquired(acquired, membership);
-            }
-            await use.RefuseNewcomersAsync(What, membership.Identity.HostId);
-            var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflinePool.FenceMargin, ports.BootClock, membership.ConfirmAsync);
-            TakeOverOutcome restored;
-            try
-            {
-                using var entry = fence.Enter();
-                restored = await MetadataStore.RestoreAsync([domain.Lun.Metadata], kept, fence, ports.WallClock, membership.Identity.Name, othersElsewhere: true);
-            }
-            finally
-            {
-                fence.Close("the verb is done");
-            }
-            switch (restored)
-            {
-                case TakeOverOutcome.TakenOver taken:
-                    return taken.Group;
-                case TakeOverOutcome.EpochNotAbove not:
-                    minimum = not.EpochOnDisk; // R22
-                    break;
-                case TakeOverOutcome.Unknown unknown:
-                    throw Refusal.Unknown($"{domain.Lun.Path}: whether the file was restored is not known: {unknown.Reason}. Look with 'spm metadata check', and ask again.");
-                default:
-                    throw Refusal.Conflict($"{domain.Lun.Path}: {What}: {restored}.");
-            }
-            await lease.ReleaseAsync();
-        }
-        throw Refusal.Unavailable("the epoch on disk kept rising while this verb tried to take the pool: another SPM is at work.");
+                TakeOverOutcome.TakenOver taken => new Led<VolumeGroup>.Done(taken.Group),
+                TakeOverOutcome.EpochNotAbove not => new Led<VolumeGroup>.EpochNotAbove(not.EpochOnDisk),
+                TakeOverOutcome.Unknown unknown => throw Refusal.Unknown(
+                    $"{lun.Path}: whether the file was restored is not known: {unknown.Reason}. Look with 'spm metadata check', and ask again."),
+                var other => throw Refusal.Conflict($"{lun.Path}: {What}: {other}."),
+            };
+        }, stop);
     }
 }

@@ -103,18 +103,7 @@ sealed class OvirtTenure
                 _ => Refusal.Unavailable($"{what}: the SPM lease was not taken: {acquired}. Try again."),
             };
         }
-        Fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflinePool.FenceMargin, ports.BootClock, ConfirmAsync);
-    }
-
-    /// <summary>R25: both sectors again, directly before a header is written.</summary>
-    async ValueTask<ConfirmOutcome> ConfirmAsync()
-    {
-        var reading = keeper.ConfirmAsync();
-        var leader = await lease.ConfirmAsync();
-        var own = await reading;
-        return own == ConfirmOutcome.NotOurs || leader == ConfirmOutcome.NotOurs ? ConfirmOutcome.NotOurs
-            : own == ConfirmOutcome.Unknown ? ConfirmOutcome.Unknown
-            : leader;
+        Fence = new PoolFence(version, margin => lease.MayWrite(version, margin), OfflineSpm.FenceMargin, ports.BootClock, lease.ConfirmWithHostIdAsync);
     }
 
     /// <summary>What a crashed verb of this machine left comes first; then an id that nobody holds. R7's lock is taken with it.</summary>

@@ -21,7 +21,7 @@ sealed partial class SpmRole
     {
         // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
         // order before the kernel kills this process at the deadline (R25).
-        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, membership.ConfirmAsync);
+        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, lease.ConfirmWithHostIdAsync);
         Departure? leaving = null;
         var unguarded = membership.Guard.Begin(fence, () => membership.Keeper!.Deadline.ExpiresAt);
         try

@@ -99,7 +99,7 @@ sealed class SpmTerm
                     return new TermStart.Failed(unknown.Reason);
             }
             domain.Seen.Leads(store.Current);
-            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal, domain.Devices.Sees);
+            var worker = new PoolWorker(store, fence, clock, counters, domain.Seen, journal, domain.Devices.Sees) { ConfirmInterval = domain.Timing.IoTimeout / 2 };
             var volumes = await VolumeTable.LoadAsync(domain, worker);
             notes.AddRange(before.Damage.Select(damage => damage.ToString()));
             return new TermStart.Begun(new SpmTerm(domain, fence, worker, volumes, journal!) { Notes = notes });

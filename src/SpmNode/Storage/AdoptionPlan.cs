@@ -29,7 +29,7 @@ sealed record AdoptionPlan(StorageDomain Domain, Placement Place, long OffsetByt
         {
             throw Refusal.Conflict($"{what}: its extents have {group.ExtentSizeBytes} bytes, oVirt's have {DomainLimits.ExtentBytes}: somebody else made it. Nothing is guessed.");
         }
-        if (group.Tags.FirstOrDefault(IsOurs) is { } ours)
+        if (group.Tags.FirstOrDefault(PoolTags.IsOurs) is { } ours)
         {
             // Its maps and its journal are lost with the volume: hosts of ours may still have volumes active.
             throw Refusal.Damaged($"{what}: its tag {ours} says that it was adopted before, and the volume 'spm' is gone. Bring it back with 'spm metadata restore'; or, when no host serves a volume of it, take our tags away with vgchange --deltag.");
@@ -58,12 +58,8 @@ sealed record AdoptionPlan(StorageDomain Domain, Placement Place, long OffsetByt
         var pool = new PoolTags(0, options.IoTimeoutSeconds, options.WatchdogTimeoutSeconds, NotForOvirt: false);
         return new AdoptionPlan(
             domain, new Placement(place.PvIndex, place.StartExtent), group.PhysicalVolumes[0].ExtentStartBytes + (place.StartExtent * group.ExtentSizeBytes),
-            [.. pool.ToTags().Where(tag => !tag.StartsWith(PoolTags.EpochPrefix, StringComparison.Ordinal))], [.. Warnings(domain)]);
+            pool.ToTagsWithoutEpoch(), [.. Warnings(domain)]);
     }
-
-    /// <summary>Our own tags of a volume group, the epoch's among them.</summary>
-    public static bool IsOurs(string tag) => tag == PoolTags.NotForOvirtTag || SpaceTags.IsSpace(tag)
-        || new[] { PoolTags.EpochPrefix, PoolTags.IoTimeoutPrefix, PoolTags.WatchdogTimeoutPrefix }.Any(prefix => tag.StartsWith(prefix, StringComparison.Ordinal));
 
     static IEnumerable<string> Warnings(StorageDomain domain)
     {

@@ -245,9 +245,7 @@ sealed class DomainCreator(ILun lun, TimeProvider clock, IChoice choice, string 
         };
         var foreignToOvirt = lun.SectorSize != 512 || options.ExtentSizeBytes != DomainLimits.ExtentBytes;
         var pool = new PoolTags(0, options.IoTimeoutSeconds, options.WatchdogTimeoutSeconds, foreignToOvirt);
-        var ready = draft.ChangeVgTags(
-            [DomainTag.Unready],
-            [DomainTag.Ready, .. metadata.ToTags(), .. pool.ToTags().Where(tag => !tag.StartsWith(PoolTags.EpochPrefix, StringComparison.Ordinal))]);
+        var ready = draft.ChangeVgTags([DomainTag.Unready], [DomainTag.Ready, .. metadata.ToTags(), .. pool.ToTagsWithoutEpoch()]);
         foreach (var (device, made) in others)
         {
             // Behind the special volumes, which all lie on the first device.

@@ -24,7 +24,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         }
         var (id, verbs) = (tasks.Id(request.Volume.Request), leading());
         var upload = new Upload(request.SizeBytes, IdleLimit, clock);
-        return await BeginAsync(uploads, id, upload, upload.Opened, () => tasks.Begin(id, "upload", request.Volume.Volume, async (progress, stop) =>
+        return await BeginAsync(uploads, id, "upload", upload, upload.Opened, () => tasks.Begin(id, "upload", request.Volume.Volume, async (progress, stop) =>
         {
             try
             {
@@ -41,7 +41,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
     {
         var (id, verbs) = (tasks.Id(request), leading());
         var download = new Download(IdleLimit, clock);
-        return await BeginAsync(downloads, id, download, download.Opened, () => tasks.Begin(id, "download", reference, async (_, stop) =>
+        return await BeginAsync(downloads, id, "download", download, download.Opened, () => tasks.Begin(id, "download", reference, async (_, stop) =>
         {
             try
             {
@@ -84,15 +84,22 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
     }
 
     /// <param name="begin">Joins the one of the same id that is under way.</param>
-    async Task<TransferReply> BeginAsync<T>(ConcurrentDictionary<string, T> open, string id, T mine, Task opened, Func<TaskReply> begin) where T : class
+    async Task<TransferReply> BeginAsync<T>(ConcurrentDictionary<string, T> open, string id, string kind, T mine, Task opened, Func<TaskReply> begin) where T : class
     {
         if (open.TryAdd(id, mine))
         {
             var begun = begin();
+            if (begun.Kind != kind)
+            {
+                open.TryRemove(new(id, mine));
+                throw Refusal.Conflict($"{id} is the id of a task of kind {begun.Kind} that runs now. Give each request an id of its own.");
+            }
             await Task.WhenAny(opened, tasks.EndOf(id));
             if (!opened.IsCompleted)
             {
-                // It ended before it began: with the reason, or because the journal knows that it was done before.
+                // It ended before it began: with the reason, or because the journal knows that it was done before. One that was just
+                // ending when this was asked again is joined, too: ours is then never opened, and nobody must find it.
+                open.TryRemove(new(id, mine));
                 await tasks.EndOfAsync(begun);
             }
         }

@@ -20,11 +20,19 @@ public readonly record struct PoolTags(ulong Epoch, int IoTimeoutSeconds, int Wa
 
     public static string EpochTag(ulong epoch) => EpochPrefix + epoch.ToString(CultureInfo.InvariantCulture);
 
-    public ImmutableArray<string> ToTags()
+    /// <summary>Our own tags of a volume group, the epoch's and those of <see cref="SpaceTags"/> among them.</summary>
+    public static bool IsOurs(string tag) => IsEpoch(tag) || tag == NotForOvirtTag || SpaceTags.IsSpace(tag)
+        || tag.StartsWith(IoTimeoutPrefix, StringComparison.Ordinal) || tag.StartsWith(WatchdogTimeoutPrefix, StringComparison.Ordinal);
+
+    /// <summary>The one that each commit sets by itself: whoever changes the others leaves it alone.</summary>
+    public static bool IsEpoch(string tag) => tag.StartsWith(EpochPrefix, StringComparison.Ordinal);
+
+    public ImmutableArray<string> ToTags() => [EpochTag(Epoch), .. ToTagsWithoutEpoch()];
+
+    public ImmutableArray<string> ToTagsWithoutEpoch()
     {
         ImmutableArray<string> tags =
         [
-            EpochTag(Epoch),
             IoTimeoutPrefix + IoTimeoutSeconds.ToString(CultureInfo.InvariantCulture),
             WatchdogTimeoutPrefix + WatchdogTimeoutSeconds.ToString(CultureInfo.InvariantCulture),
         ];

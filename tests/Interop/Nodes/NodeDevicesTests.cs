@@ -14,10 +14,8 @@ public sealed class NodeDevicesTests
     public async Task A_volume_that_reaches_over_an_added_device_is_written_to_both_and_refused_while_one_is_away()
     {
         DemoTools.Need("qemu-io");
-        await using var cluster = await NodeCluster.CreateAsync(lunBytes: 12 * Gib);
-        var second = Sparse(cluster.Run.At("second"), 4 * Gib);
-        var node = await cluster.StartAsync(1, "--device", second);
-        await NodeCluster.LeaderAsync([node], TimeSpan.FromSeconds(20));
+        var (cluster, node, second) = await SpmWithDeviceAsync(12 * Gib, 4 * Gib);
+        await using var ending = cluster;
         // Everything of the first device but what a volume of two extents has.
         var volume = await NodeCluster.CreateVolumeAsync(node, 256 * Mib, "raw", noZero: true);
         await NodeCluster.CreateVolumeAsync(node, (await node.Client.StatusAsync()).FreeBytes!.Value, "raw", noZero: true);
@@ -62,10 +60,8 @@ public sealed class NodeDevicesTests
     public async Task A_host_without_the_new_device_gets_extents_of_those_it_has_and_what_lies_there_once_it_is_connected()
     {
         DemoTools.Need("qemu-img");
-        await using var cluster = await NodeCluster.CreateAsync(lunBytes: 14 * Gib);
-        var second = Sparse(cluster.Run.At("second"), 20 * Gib);
-        var spm = await cluster.StartAsync(1, "--device", second);
-        await NodeCluster.LeaderAsync([spm], TimeSpan.FromSeconds(20));
+        var (cluster, spm, second) = await SpmWithDeviceAsync(14 * Gib, 20 * Gib);
+        await using var ending = cluster;
         var near = await NodeCluster.CreateVolumeAsync(spm);
         // Behind it, so that it must jump to grow: to the emptiest device, if that could be used.
         await NodeCluster.CreateVolumeAsync(spm);
@@ -91,6 +87,23 @@ public sealed class NodeDevicesTests
         await NodeCluster.WaitAsync(TimeSpan.FromSeconds(60), "the host sees the device", async () =>
             !(await host.Client.StatusAsync()).Warnings.Any(warning => warning.Contains(added.PvUuid, StringComparison.Ordinal)));
         await host.Client.ActivateAsync($"{far}", readOnly: false);
+    }
+
+    static async Task<(NodeCluster Cluster, TestNode Spm, string Second)> SpmWithDeviceAsync(long firstBytes, long secondBytes)
+    {
+        var cluster = await NodeCluster.CreateAsync(lunBytes: firstBytes);
+        try
+        {
+            var second = Sparse(cluster.Run.At("second"), secondBytes);
+            var spm = await cluster.StartAsync(1, "--device", second);
+            await NodeCluster.LeaderAsync([spm], TimeSpan.FromSeconds(20));
+            return (cluster, spm, second);
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     static string Sparse(string path, long bytes)

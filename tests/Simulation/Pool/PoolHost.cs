@@ -16,10 +16,14 @@ namespace OvirtSpm.Simulation.Pool;
 /// <summary>One machine running the product's own node on the simulated LUN, clock and network, with its guests and its Watchdog.</summary>
 internal sealed class PoolHost
 {
+    /// <summary>R31: how long a guest's write waits for its volume to grow.</summary>
+    public static readonly TimeSpan HoldLimit = TimeSpan.FromSeconds(20);
+
     private readonly PoolWorld world;
     private readonly TimeSpan clockOffset;
     private readonly int clockRate;
     private readonly Guid machine;
+    private readonly ClockStop clocks;
     private readonly SortedDictionary<string, SimGuest> guests = new(StringComparer.Ordinal);
     private SimProcess? process;
     private CancellationTokenSource stopping = new();
@@ -32,6 +36,7 @@ internal sealed class PoolHost
         clockOffset = TimeSpan.FromMilliseconds(world.Choice.Pick(2_000_000_000, "clock offset") + 1000);
         clockRate = world.Choice.Pick(801, "clock rate, ppm") - 400;
         (machine, boot) = (RandomIdentity.Guid(world.Choice), RandomIdentity.Guid(world.Choice));
+        clocks = new ClockStop(world.Scheduler);
         Path = new SimPath(id, world.Disk, world.Scheduler, world.Choice);
         Watchdog = new SimWatchdog(world, this);
     }
@@ -113,7 +118,18 @@ internal sealed class PoolHost
 
     public void Freeze() => process!.Freeze();
 
-    public void Thaw() => process!.Thaw();
+    public void Thaw()
+    {
+        clocks.End();
+        process!.Thaw();
+    }
+
+    /// <summary>A hypervisor pauses the machine: its program, all its clocks and its watchdog stand still, and none of them can know.</summary>
+    public void Pause()
+    {
+        clocks.Begin();
+        process!.Freeze();
+    }
 
     /// <summary>What this host says now may have been true a while ago.</summary>
     public bool SleptJustNow => process?.ThawedTicks == world.Scheduler.NowTicks;
@@ -146,6 +162,7 @@ internal sealed class PoolHost
     /// <summary>The machine dies with everything it queued and every guest on it.</summary>
     public void Reset()
     {
+        clocks.End();
         process!.Kill();
         (Node, LeftServed, boot) = (null, [], RandomIdentity.Guid(world.Choice));
         guests.Clear();
@@ -199,7 +216,7 @@ internal sealed class PoolHost
 
     private async Task RunAsync(SimProcess life, CancellationToken stop)
     {
-        var clock = new SimClock(world.Scheduler, life, clockOffset, clockRate);
+        var clock = new SimClock(world.Scheduler, life, clockOffset, clockRate, clocks);
         Watchdog.Begin(clock);
         var lun = new SimLun(Path, life) { Refused = OnLockRefused };
         var domain = await PoolDomain.OpenAsync(lun);
@@ -220,7 +237,7 @@ internal sealed class PoolHost
         };
         var activator = new VolumeActivator(
             domain, membership, maps, new SimServer(this, life), volume => growth.ForHeldWrites(volume, _ => world.Stats.Grown++), "/run",
-            TimeSpan.FromSeconds(20), clock, new ExportMetrics(meter), Log);
+            HoldLimit, clock, new ExportMetrics(meter), Log);
         var guestService = new GuestService(_ => throw new IOException("no monitors here"), _ => null, growth, policy, clock, new MonitorInstruments(meter));
         node = Node = new HostNode(
             domain, membership, maps, activator, guestService, new SimImager(world, lun), clock, world.Choice, new PoolCounters(), Log);

@@ -1,3 +1,6 @@
+using OvirtSpm.Node;
+using OvirtSpm.Node.Api;
+
 namespace OvirtSpm.Simulation.Pool;
 
 /// <summary>The product's own nodes, whole: election, takeover, commits and clients on one simulated LUN.</summary>
@@ -88,6 +91,35 @@ public class PoolScenarioTests(ITestOutputHelper output)
         world.RunUntil(w => w.Acknowledgements > before + 5, Minute, "extends by the new SPM");
         sleeper!.Thaw();
         world.RunFor(TimeSpan.FromSeconds(20));
+    }
+
+    /// A hypervisor paused its machine between two commits. By its own clock it is SPM still, and no timer of it can know better: R25's look at the disk can.
+    [Fact]
+    public void An_SPM_whose_clocks_all_stood_still_commits_nothing_after_another_took_its_place()
+    {
+        for (var seed = 30ul; seed < 50; seed++)
+        {
+            var world = new PoolWorld(3, seed);
+            new PoolClient(world, volumes: 4).Begin();
+            world.RunUntil(w => w.Acknowledgements > 20, Minute, "the first extends");
+            world.RunUntil(w => w.Leader is { LeadingTerm.Fence.InsideFor.Ticks: 0 } idle && !idle.Path.WritesOut.Any(), Minute, "a moment between two commits");
+            var paused = world.Leader!;
+            paused.Pause();
+            world.RunUntil(w => w.Leader is { } now && now != paused, world.Domain.Timing.FailoverBound, "a new SPM");
+            var before = world.Acknowledgements;
+            world.RunUntil(w => w.Acknowledgements > before + 5, Minute, "extends by the new SPM");
+            world.Unaware = paused;
+            paused.Thaw();
+            Assert.NotNull(paused.Verbs);
+            var volume = MetadataCheck.VolumesOf(world.Group).First();
+            Task<ExtendVolumeReply>? late = null;
+            paused.Post(() => late = paused.Verbs!.ExtendVolumeAsync(volume.Name, new ExtendVolumeRequest(volume.SizeBytes + 1, null, null, null)));
+            world.RunUntil(_ => late?.IsCompleted == true, Minute, "its answer");
+            Assert.IsType<Refusal>(late!.Exception?.InnerException);
+            Assert.Null(paused.Verbs);
+            world.RunFor(TimeSpan.FromSeconds(20));
+            Assert.Equal(0, world.LateWrites);
+        }
     }
 
     /// Kills and sleeps of whoever leads, one after another, while a client keeps asking.

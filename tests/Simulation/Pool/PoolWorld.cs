@@ -93,6 +93,9 @@ internal sealed class PoolWorld : SimWorld
     /// <summary>Set by a scenario: called once, with the host that has written a text and looks at the headers for the last time before it writes them.</summary>
     public Action<PoolHost>? BeforeHeaders { get; set; }
 
+    /// <summary>Its clocks stood still in the middle of its term, so nothing but the disk can tell it that this is over.</summary>
+    public PoolHost? Unaware { get; set; }
+
     public PoolHost? Leader => Hosts.FirstOrDefault(host => host.Verbs is not null);
 
     /// <summary>What our reader chooses now.</summary>
@@ -136,7 +139,7 @@ internal sealed class PoolWorld : SimWorld
             if (host.HasTerm)
             {
                 // After every event: fences are asked only where two hosts have a term at all.
-                if (other?.LeadingTerm is { } one && host.LeadingTerm is { } two)
+                if (other?.LeadingTerm is { } one && host.LeadingTerm is { } two && other != Unaware && host != Unaware)
                 {
                     Fail($"Exclusion: host {other.Id} (epoch {one.Fence.Epoch}) and host {host.Id} (epoch {two.Fence.Epoch}) both may write");
                 }

@@ -12,6 +12,7 @@ internal sealed class SimGuest(PoolWorld world, PoolHost host, string volume)
     private SimProcess? life;
     private long next;
     private (long Offset, ulong Version)? open;
+    private int attempts;
     private bool stopped;
     private bool busy;
 
@@ -100,7 +101,15 @@ internal sealed class SimGuest(PoolWorld world, PoolHost host, string volume)
         }
 
         block.Open.Add(write.Version);
-        var error = await to.WriteAsync(write.Offset, Stamp.Format(volume, write.Offset, write.Version, to.SectorSize), false, CancellationToken.None);
+        attempts++;
+        var isInside = write.Offset + to.SectorSize <= to.AllocatedBytes;
+        var writing = to.WriteAsync(write.Offset, Stamp.Format(volume, write.Offset, write.Version, to.SectorSize), false, CancellationToken.None);
+        if (to.HeldWrites > 0)
+        {
+            CheckHeld(to, isInside);
+        }
+
+        var error = await writing;
         if (error == NbdError.None && to == export && open?.Version == write.Version)
         {
             block.Finished(write.Version);
@@ -109,6 +118,24 @@ internal sealed class SimGuest(PoolWorld world, PoolHost host, string volume)
         }
 
         return error;
+    }
+
+    /// <summary>C7: only what is written behind the end waits for it to move, and not for ever.</summary>
+    private void CheckHeld(VolumeExport to, bool isInside)
+    {
+        if (isInside)
+        {
+            world.Fail($"C7: a write to what {volume} has already waits for space on host {host.Id}");
+        }
+
+        var (by, attempt, since) = (life!, attempts, world.Scheduler.NowTicks);
+        world.Scheduler.After(PoolHost.HoldLimit + TimeSpan.FromSeconds(1), () =>
+        {
+            if (to.HeldWrites > 0 && attempt == attempts && to == export && !by.IsDead && !by.IsFrozen && by.ThawedTicks < since)
+            {
+                world.Fail($"C7: a write behind the end of {volume} waits for longer than {PoolHost.HoldLimit.TotalSeconds} s on host {host.Id}");
+            }
+        });
     }
 
     private async Task ReadBackAsync(VolumeExport from)

@@ -10,7 +10,7 @@ internal sealed class SimKillTimer(PoolWorld world, PoolHost host, SimProcess li
     public void Arm(TimeSpan at)
     {
         var mine = ++armed;
-        world.Scheduler.At(clock.WorldTimeOf(at).Ticks + 1, () =>
+        clock.At(at + TimeSpan.FromTicks(1), () =>
         {
             if (mine == armed && !life.IsDead)
             {

@@ -33,8 +33,7 @@ internal sealed class SimWatchdog(PoolWorld world, PoolHost host) : IWatchdog
 
         var mine = ++fed;
         (IsArmed, isOfFormerLife) = (true, false);
-        var fires = clock!.WorldTimeOf(expiresAt + world.Timing.WatchdogTimeout - TimeSpan.FromSeconds(1));
-        world.Scheduler.At(fires.Ticks, () =>
+        clock!.At(expiresAt + world.Timing.WatchdogTimeout - TimeSpan.FromSeconds(1), () =>
         {
             if (mine == fed && IsArmed)
             {

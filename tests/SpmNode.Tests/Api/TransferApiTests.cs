@@ -155,6 +155,28 @@ public sealed class TransferApiTests
     }
 
     [Fact]
+    public async Task Whoever_asks_another_node_for_a_disk_is_sent_to_the_SPM()
+    {
+        await using var served = await StartAsync();
+        content.CopyTo(served.Disk.Bytes, 0);
+        await using var other = await ServedNode.StartAsync(new ScriptedNode { Leader = () => $"{served.Http.BaseAddress}" });
+        using var http = new HttpClient { BaseAddress = new Uri(other.Url) };
+        Assert.Equal(content, await http.GetByteArrayAsync("v1/transfers/out/content", TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_disk_that_cannot_be_read_any_more_is_answered_with_the_reason()
+    {
+        await using var served = await StartAsync();
+        using (await served.Http.PostAsync("v1/transfers/out/finish", null, TestContext.Current.CancellationToken))
+        using (var response = await served.Http.GetAsync("v1/transfers/out/content", TestContext.Current.CancellationToken))
+        {
+            Assert.Equal((HttpStatusCode.Conflict, null), (response.StatusCode, response.Content.Headers.ContentRange));
+            Assert.Contains("nothing more is taken", (await response.Content.ReadFromJsonAsync<ErrorReply>(TestContext.Current.CancellationToken))!.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_not_found()
     {
         await using var served = await StartAsync();

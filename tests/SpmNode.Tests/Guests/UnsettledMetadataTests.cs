@@ -77,11 +77,7 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
     [Fact]
     public async Task A_restarted_node_serves_its_volumes_once_the_metadata_are_settled()
     {
-        var former = await TestHost.JoinAsync(lun, 2);
-        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
-        var host = await TestHost.JoinAsync(lun, 2);
-        lun.Poke(header, before);
-        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        var host = await RestartedAsync();
         Assert.Empty(host.Activator.Active);
         Assert.Empty(await host.Maps.AdoptAsync(host.Membership.Generation));
         var slot = Assert.Single((await host.Maps.ReadOwnAsync()).Active().ToList()).Slot;
@@ -97,11 +93,7 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
     [Fact]
     public async Task Adopting_in_the_middle_of_serving_again_clears_nothing_that_is_served_afterwards()
     {
-        var former = await TestHost.JoinAsync(lun, 2);
-        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
-        var host = await TestHost.JoinAsync(lun, 2);
-        lun.Poke(header, before);
-        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        var host = await RestartedAsync();
         var later = host.Activator.RestoreLaterAsync();
         Assert.False(later.IsCompleted);
         Assert.Empty(await host.Maps.AdoptAsync(host.Membership.Generation));
@@ -110,6 +102,17 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         await PassUntilAsync(host, later);
         var served = Assert.Single(host.Activator.Active);
         Assert.Contains((await host.Maps.ReadOwnAsync()).Active().ToList(), entry => entry.Slot == served.Slot);
+    }
+
+    /// <summary>A node in its second life, which found the metadata unsettled; its first one served a volume.</summary>
+    async Task<TestHost> RestartedAsync()
+    {
+        var former = await TestHost.JoinAsync(lun, 2);
+        await former.Activator.ActivateAsync(volumes[0], readOnly: false);
+        var host = await TestHost.JoinAsync(lun, 2);
+        lun.Poke(header, before);
+        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        return host;
     }
 
     static async Task PassUntilAsync(TestHost host, Task done)

@@ -63,6 +63,25 @@ public sealed class VolumeActivatorTests
         await host.Activator.ActivateAsync(volume, readOnly: false);
     }
 
+    /// The last write arrived and failed all the same; by the time anybody could ask again the volume is gone.
+    [Fact]
+    public async Task A_deactivation_that_the_storage_cut_short_is_ended_by_the_node()
+    {
+        var (lun, volume) = await VolumeAsync();
+        var host = await TestHost.JoinAsync(lun, 2);
+        var slot = (await host.Activator.ActivateAsync(volume, readOnly: false)).Slot;
+        lun.BeforeWrite = (_, _) => throw new IOException("the path is gone");
+        await Assert.ThrowsAsync<IOException>(() => host.Activator.DeactivateAsync(Guid.Parse(volume), slot));
+        var chains = host.Node().Chains;
+        await chains.EndDeactivationsAsync();
+        Assert.False(host.Maps.TryHold(slot)); // the storage does not answer yet
+        lun.BeforeWrite = null;
+        await chains.EndDeactivationsAsync();
+        Assert.Empty(host.Activator.Active);
+        Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
+        Assert.True(host.Maps.TryHold(slot));
+    }
+
     /// The write that should have cleared it failed when a creation or an activation ended.
     [Fact]
     public async Task Deactivating_clears_an_entry_that_nothing_on_this_node_stands_for()

@@ -1,9 +1,8 @@
-using OvirtSpm.Leases;
-using OvirtSpm.Leases.HostId;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Activation;
+using OvirtSpm.Node.Tests.Roles;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -18,15 +17,15 @@ public sealed class DeadHostTests
     [Fact]
     public async Task The_unreadable_map_of_a_host_id_that_nobody_ever_used_is_made_anew_once_that_is_proven()
     {
-        var (lun, member, term) = await SpmAsync();
+        var (lun, member, term) = await clock.SpmAsync();
         var map = term.Domain.SpmOffset + HostActivations.Place(term.Domain.Layout, 17).OffsetBytes;
         lun.Poke(map, [1, 2, 3, 4]);
         Assert.False((await term.MapsOf(17).ReadOwnAsync()).IsReadable);
-        await PassAsync(member, TimeSpan.FromSeconds(10));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(10));
         var early = await Assert.ThrowsAsync<Refusal>(() => ConfirmAsync(member, term, "17", "17"));
         Assert.Contains("silent for", early.Message, StringComparison.Ordinal);
 
-        await PassAsync(member, TimeSpan.FromSeconds(70));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(70));
         var reply = await ConfirmAsync(member, term, "17", "17");
         Assert.Equal((17, 1), (reply.HostId, reply.Repaired));
         Assert.True((await term.MapsOf(17).ReadOwnAsync()).IsIdle);
@@ -44,20 +43,20 @@ public sealed class DeadHostTests
     [Fact]
     public async Task A_host_id_that_cannot_be_judged_is_not_confirmed_dead()
     {
-        var (lun, member, term) = await SpmAsync();
+        var (lun, member, term) = await clock.SpmAsync();
         lun.Poke(term.Domain.IdsOffset + 16 * 512, [9, 9, 9, 9]);
-        await PassAsync(member, TimeSpan.FromSeconds(90));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(90));
         Assert.Contains("counts as living", (await Assert.ThrowsAsync<Refusal>(() => ConfirmAsync(member, term, "17", "17"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_name_means_the_host_id_that_is_held_and_only_the_id_says_who_is_dead_when_there_are_two()
     {
-        var (lun, member, term) = await SpmAsync();
-        var left = await JoinAsync(lun.OpenAgain(), 2, "moved");
-        await DriveAsync(left.LeaveAsync());
-        await JoinAsync(lun.OpenAgain(), 3, "moved");
-        await PassAsync(member, TimeSpan.FromSeconds(5));
+        var (lun, member, term) = await clock.SpmAsync();
+        var left = await clock.JoinAsync(lun.OpenAgain(), 2, "moved");
+        await clock.DriveAsync(left.LeaveAsync());
+        await clock.JoinAsync(lun.OpenAgain(), 3, "moved");
+        await clock.PassAsync(member, TimeSpan.FromSeconds(5));
         await member.RefreshRecordsAsync();
 
         var meant = await KnownHost.FindAsync(member, "moved");
@@ -69,41 +68,4 @@ public sealed class DeadHostTests
 
     static async Task<Node.Api.ConfirmDeadReply> ConfirmAsync(Membership member, TestTerm term, string host, string name) =>
         await new DeadHost(term.Term, member, _ => { }).ConfirmAsync(await KnownHost.FindAsync(member, host, orUnused: true), name);
-
-    async Task<(MemoryLun Lun, Membership Member, TestTerm Term)> SpmAsync()
-    {
-        var lun = await TestDomain.LunAsync();
-        var member = await JoinAsync(lun, 1, "spm");
-        _ = member.Keeper!.RunAsync(CancellationToken.None);
-        return (lun, member, await TestDomain.LeadAsync(lun));
-    }
-
-    async Task<Membership> JoinAsync(MemoryLun lun, int hostId, string name)
-    {
-        var identity = new HostIdentity(hostId, name, $"/{hostId}", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
-        var member = new Membership(await PoolDomain.OpenAsync(lun), identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
-        await DriveAsync(member.JoinAsync(CancellationToken.None));
-        return member;
-    }
-
-    /// <summary>Steps shorter than between two renewals, and the next one only when a renewal that was due has been made.</summary>
-    async Task PassAsync(Membership member, TimeSpan time)
-    {
-        for (var passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromMilliseconds(500))
-        {
-            clock.Pass(TimeSpan.FromMilliseconds(500));
-            await AsyncWait.UntilAsync(() => member.Keeper!.Deadline.Margin > member.Timing.Expiry - member.Timing.RenewalInterval - TimeSpan.FromSeconds(1));
-        }
-        Assert.True(member.IsValid);
-    }
-
-    async Task DriveAsync(Task task)
-    {
-        // A busy machine must not make a lease expire: 8 s of it are 1.6 s of real time.
-        while (await Task.WhenAny(task, Task.Delay(20)) != task)
-        {
-            clock.Pass(TimeSpan.FromMilliseconds(100));
-        }
-        await task;
-    }
 }

@@ -95,6 +95,16 @@ public sealed class VolumeFactsTests
         Assert.Equal($"{chain[0]}", $"{(await ChangeAsync(term, chain[0], new VolumeChange.Collapse())).Uuid}");
     }
 
+    /// Who waits for a task of many merges sees one way to the end, not one for each.
+    [Fact]
+    public async Task A_collapse_tells_how_far_all_of_its_merges_are()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var told = new Told();
+        await term.Images.ChangeAsync($"{(await ChainAsync(term, 4))[3]}", new VolumeChange.Collapse(), null, CancellationToken.None, told);
+        Assert.Equal([33, 67, 100], told.Percent);
+    }
+
     /// Every write of it is one at which the SPM may die: asked again it ends in the base, and nothing of the content is lost.
     [Fact]
     public async Task A_collapse_that_an_SPM_died_in_is_finished_by_asking_again()
@@ -140,6 +150,13 @@ public sealed class VolumeFactsTests
     }
 
     static Task<VolumeInfo> SetAsync(TestTerm term, Guid volume, VolumeChange.Set change) => ChangeAsync(term, volume, change);
+
+    sealed class Told : IProgress<double>
+    {
+        public List<double> Percent { get; } = [];
+
+        public void Report(double value) => Percent.Add(Math.Round(100 * value));
+    }
 
     static Task<VolumeInfo> ChangeAsync(TestTerm term, Guid volume, VolumeChange change) => term.Images.ChangeAsync($"{volume}", change, null, CancellationToken.None);
 }

@@ -58,6 +58,13 @@ public sealed class NodeSettingsTests
         }
     }
 
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("111")]
+    [InlineData("NaN")]
+    public void A_hold_limit_that_no_guest_would_wait_for_is_refused(string limit) => Assert.Contains(
+        "hold limit", Assert.Throws<Refusal>(() => Read($"--lun /x --host-id 1 --hold-limit {limit}", null)).Message, StringComparison.Ordinal);
+
     static NodeOptions Read(string arguments, string? file)
     {
         var command = new RootCommand();

@@ -46,6 +46,7 @@ sealed class CellImages(ILun lun) : IImageTool
                 await WriteAsync(chain[1], cell, value);
             }
         }
+        progress.Report(1);
     }
 
     public async Task CopyAsync(IReadOnlyList<ImageLayer> chain, ImageLayer target, Func<bool> mayWrite, IProgress<double> progress, CancellationToken stop)

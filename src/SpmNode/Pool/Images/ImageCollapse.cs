@@ -11,14 +11,15 @@ namespace OvirtSpm.Node.Pool.Images;
 /// </remarks>
 sealed class ImageCollapse(ImageWork work, ImageMerge merge)
 {
-    public async Task<VolumeInfo> CollapseAsync(VolumeInfo volume, RequestId? id, int? generation, CancellationToken stop)
+    public async Task<VolumeInfo> CollapseAsync(VolumeInfo volume, RequestId? id, int? generation, IProgress<double> progress, CancellationToken stop)
     {
         ImageWork.Expect(volume, generation);
-        Check(volume, work.Chain(volume));
+        var whole = work.Chain(volume);
+        Check(volume, whole);
         while (work.Chain(work.Find(volume.Name)) is { Count: > 1 } chain)
         {
             var isLast = chain.Count == 2;
-            var below = await merge.MergeAsync(chain[^2], isLast ? id : null, isLast ? generation : null, new Progress<double>(), stop);
+            var below = await merge.MergeAsync(chain[^2], isLast ? id : null, isLast ? generation : null, new OneOf(progress, whole.Count - chain.Count, whole.Count - 1), stop);
             if (isLast)
             {
                 return below;
@@ -42,5 +43,11 @@ sealed class ImageCollapse(ImageWork work, ImageMerge merge)
                 throw Refusal.Conflict($"the chain of volume {volume.Name} is not collapsed: {one.Name} in it has {children.Count} children, and the others would see the change. 'spm volume create --from {volume.Name}' makes a volume of its own.");
             }
         }
+    }
+
+    /// <summary>One merge's share of the whole.</summary>
+    sealed class OneOf(IProgress<double> whole, int done, int merges) : IProgress<double>
+    {
+        public void Report(double value) => whole.Report((done + value) / merges);
     }
 }

@@ -32,10 +32,10 @@ sealed class ImageExport(ImageWork work, IVolumeImager imager, GrowthPolicy poli
     /// <summary>R10: with an entry in the activation map, unless nobody can write it: what is read is one moment of the disk.</summary>
     async Task<T> OnChainAsync<T>(string reference, Func<IReadOnlyList<VolumeInfo>, Task<T>> act)
     {
-        var (origin, _) = ImageOrigin.Of(new CreateVolumeRequest("", null, 0, "", null, false, Source: reference), work);
+        var origin = ImageOrigin.Copy(reference, work);
         await using var kept = await origin.KeepAsync(work);
         origin.Recheck(work);
-        var result = await act(((ImageOrigin.CopyOf)origin).Chain);
+        var result = await act(origin.Chain);
         // Templates and parents are kept by this SPM's word alone: read to the end under a term that still lasts, or not at all.
         work.Fenced(reference);
         return result;

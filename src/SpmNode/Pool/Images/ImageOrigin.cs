@@ -47,11 +47,14 @@ abstract record ImageOrigin
         }
         if (request.Source is { } source)
         {
-            var chain = Readable(work.Find(source), "cannot be copied", work);
-            return (new CopyOf(chain), request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, chain[0]) });
+            var copy = Copy(source, work);
+            return (copy, request with { VirtualSizeBytes = Sized(request.VirtualSizeBytes, copy.Chain[0]) });
         }
         return (new Nothing(), request);
     }
+
+    /// <summary>What a volume and its chain read as.</summary>
+    public static CopyOf Copy(string reference, ImageWork work) => new(Readable(work.Find(reference), "cannot be copied", work));
 
     static IReadOnlyList<VolumeInfo> Readable(VolumeInfo volume, string otherwise, ImageWork work)
     {

@@ -23,15 +23,15 @@ sealed class ImageVerbs(ImageWork work, IVolumeImager imager, GrowthPolicy polic
     /// <returns>The volume as it is afterwards; after a merge the parent.</returns>
     public Task<VolumeInfo> ChangeAsync(string reference, VolumeChange change, RequestId? id, CancellationToken stop, IProgress<double>? progress = null)
     {
-        var volume = work.Find(reference);
+        var (volume, told) = (work.Find(reference), progress ?? new Progress<double>());
         return change switch
         {
             VolumeChange.Reduce => new ImageReduction(work, imager.Content, policy).ReduceAsync(volume, change.ExpectedGeneration, stop),
             VolumeChange.Resize to => Resize().ResizeAsync(volume, to.VirtualSizeBytes, id, change.ExpectedGeneration, stop),
             VolumeChange.Share => new ImageLabels(work).ShareAsync(volume, change.ExpectedGeneration),
             VolumeChange.Describe to => new ImageLabels(work).DescribeAsync(volume, to.Alias, change.ExpectedGeneration),
-            VolumeChange.Merge => Merge().MergeAsync(volume, id, change.ExpectedGeneration, progress ?? new Progress<double>(), stop),
-            VolumeChange.Collapse => new ImageCollapse(work, Merge()).CollapseAsync(volume, id, change.ExpectedGeneration, stop),
+            VolumeChange.Merge => Merge().MergeAsync(volume, id, change.ExpectedGeneration, told, stop),
+            VolumeChange.Collapse => new ImageCollapse(work, Merge()).CollapseAsync(volume, id, change.ExpectedGeneration, told, stop),
             VolumeChange.Set to => new ImageFacts(work).SetAsync(volume, to),
             _ => throw new InvalidOperationException("a closed set of changes"),
         };

@@ -1,9 +1,9 @@
-using OvirtSpm.Leases;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Activation;
+using OvirtSpm.Node.Tests.Roles;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -18,14 +18,14 @@ public sealed class OfflineEntryTests
     [Fact]
     public async Task What_a_killed_verb_of_this_machine_left_goes_once_its_host_id_is_proven_dead()
     {
-        var (lun, member, term) = await SpmAsync();
+        var (lun, member, term) = await clock.SpmAsync();
         await KilledVerbAsync(lun, term, TestDomain.ThisMachine.MachineId);
         var early = Assert.Single((await CollectAsync(member, term)).Items);
         Assert.False(early.Collected);
         Assert.Contains("may be at work", early.Outcome, StringComparison.Ordinal);
         Assert.False((await term.MapsOf(Offline).ReadOwnAsync()).IsIdle);
 
-        await PassAsync(member, TimeSpan.FromSeconds(90));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(90));
         Assert.Contains("slot 5", Assert.Single((await new LunReader(lun.OpenAgain()).GarbageAsync(collect: false)).Items, item => item.Kind == "activation").Reason, StringComparison.Ordinal);
         Assert.True(Assert.Single((await CollectAsync(member, term)).Items, item => item.Kind == "activation").Collected);
         Assert.True((await term.MapsOf(Offline).ReadOwnAsync()).IsIdle);
@@ -37,13 +37,13 @@ public sealed class OfflineEntryTests
     [InlineData(false, "a process of this machine")]
     public async Task That_of_another_machine_or_of_a_process_that_has_the_host_id_stays(bool isElsewhere, string why)
     {
-        var (lun, member, term) = await SpmAsync();
+        var (lun, member, term) = await clock.SpmAsync();
         var other = await KilledVerbAsync(lun, term, isElsewhere ? Guid.NewGuid() : TestDomain.ThisMachine.MachineId);
         if (!isElsewhere)
         {
             Assert.True(other.TryLock(term.Domain.IdsOffset + (Offline - 1) * 512L, 512));
         }
-        await PassAsync(member, TimeSpan.FromSeconds(90));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(90));
         var item = Assert.Single((await CollectAsync(member, term)).Items, item => item.Kind == "activation");
         Assert.False(item.Collected);
         Assert.Contains(why, item.Outcome, StringComparison.Ordinal);
@@ -54,11 +54,11 @@ public sealed class OfflineEntryTests
     [Fact]
     public async Task The_entries_of_a_node_are_never_cleared()
     {
-        var (lun, member, term) = await SpmAsync();
+        var (lun, member, term) = await clock.SpmAsync();
         var volume = await term.CreateAsync();
         await new ActivationMaps(await PoolDomain.OpenAsync(lun.OpenAgain()), 7, TestDomain.ThisMachine)
             .SetAsync(term.Term.Volumes.Find(volume)!.Tags.Slot!.Value, ActivationMode.ReadWrite, 1);
-        await PassAsync(member, TimeSpan.FromSeconds(90));
+        await clock.PassAsync(member, TimeSpan.FromSeconds(90));
         Assert.Empty((await CollectAsync(member, term)).Items);
         Assert.False((await term.MapsOf(7).ReadOwnAsync()).IsIdle);
     }
@@ -69,8 +69,7 @@ public sealed class OfflineEntryTests
         var opening = lun.OpenAgain();
         var identity = new HostIdentity(Offline, OfflineJoin.Name(Offline), "offline", machine, TestDomain.ThisMachine.BootId, "", "test");
         var domain = await PoolDomain.OpenAsync(opening);
-        var verb = new Membership(domain, identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice(3));
-        await DriveAsync(verb.JoinAsync(CancellationToken.None));
+        var verb = await clock.JoinAsync(domain, identity);
         await new ActivationMaps(domain, Offline, identity.MapOwner).SetAsync(5, ActivationMode.Working, verb.Generation);
         verb.UnlockSector(); // as the kernel does when the process dies
         return opening;
@@ -78,35 +77,4 @@ public sealed class OfflineEntryTests
 
     static Task<GarbageReply> CollectAsync(Membership member, TestTerm term) =>
         new PoolVerbs(term.Term, term.Maps, member, new MarkingImager(term.Lun), new TestChoice(9), TimeProvider.System, new PoolCounters(), _ => { }).GarbageAsync(collect: true);
-
-    async Task<(MemoryLun Lun, Membership Member, TestTerm Term)> SpmAsync()
-    {
-        var lun = await TestDomain.LunAsync();
-        var identity = new HostIdentity(1, "spm", "/1", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
-        var member = new Membership(await PoolDomain.OpenAsync(lun), identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
-        await DriveAsync(member.JoinAsync(CancellationToken.None));
-        _ = member.Keeper!.RunAsync(CancellationToken.None);
-        return (lun, member, await TestDomain.LeadAsync(lun));
-    }
-
-    /// <summary>Steps shorter than between two renewals, and the next one only when a renewal that was due has been made.</summary>
-    async Task PassAsync(Membership member, TimeSpan time)
-    {
-        for (var passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromMilliseconds(500))
-        {
-            clock.Pass(TimeSpan.FromMilliseconds(500));
-            await AsyncWait.UntilAsync(() => member.Keeper!.Deadline.Margin > member.Timing.Expiry - member.Timing.RenewalInterval - TimeSpan.FromSeconds(1));
-        }
-        Assert.True(member.IsValid);
-    }
-
-    async Task DriveAsync(Task task)
-    {
-        // A busy machine must not make a lease expire: 8 s of it are 1.6 s of real time.
-        while (await Task.WhenAny(task, Task.Delay(20)) != task)
-        {
-            clock.Pass(TimeSpan.FromMilliseconds(100));
-        }
-        await task;
-    }
 }
