@@ -74,7 +74,19 @@ sealed class MappedVolume(IDeviceMapper mapper, MapIdentity identity, string pat
     public async Task<DeactivateOutcome> CutOffAsync(TimeSpan limit)
     {
         closed = true;
-        var cut = Task.Run(() => CutOff(mapper, identity.Uuid));
+        var cut = Task.Run(async () =>
+        {
+            // A growth between the two steps would have its own table made live by the second one.
+            await changing.WaitAsync();
+            try
+            {
+                CutOff(mapper, identity.Uuid);
+            }
+            finally
+            {
+                changing.Release();
+            }
+        });
         try
         {
             await cut.WaitAsync(limit, clock);

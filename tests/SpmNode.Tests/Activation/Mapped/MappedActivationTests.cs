@@ -165,6 +165,38 @@ public class MappedActivationTests
         Assert.Empty(host.Activator.Active);
     }
 
+    /// R11: loaded between the two steps of the other, the answer's table would be made live instead of the one that fails everything.
+    [Fact]
+    public async Task An_answer_that_comes_while_a_map_is_cut_off_does_not_bring_it_back()
+    {
+        var (host, active, term) = await ActiveAsync();
+        kernel.Open();
+        using var answerComes = new ManualResetEventSlim();
+        using var cutIsLoaded = new ManualResetEventSlim();
+        kernel.Before = step =>
+        {
+            // Each waits for the other to come between; only without order among them does it.
+            if (step == "load" && !answerComes.IsSet)
+            {
+                answerComes.Set();
+                cutIsLoaded.Wait(TimeSpan.FromMilliseconds(500));
+            }
+            else if (step == "resume")
+            {
+                cutIsLoaded.Set();
+                SpinWait.SpinUntil(() => kernel.Calls.Count(call => call == "load") >= 3, TimeSpan.FromMilliseconds(500));
+            }
+        };
+        var growing = Task.Run(() => GrowAsync(host, term, active, 3 * Extent));
+        Assert.True(answerComes.Wait(TimeSpan.FromMinutes(1)));
+        Assert.IsType<DeactivateOutcome.Returned>(await active.Export.CutOffAsync(TimeSpan.FromMinutes(1)));
+        await Task.WhenAny(growing);
+        Assert.Equal("error", kernel.Only.Live[0].Type);
+        kernel.Before = null;
+        await Assert.ThrowsAsync<Refusal>(() => GrowAsync(host, term, active, 4 * Extent));
+        Assert.Equal("error", kernel.Only.Live[0].Type);
+    }
+
     [Fact]
     public async Task Nothing_is_mapped_exclusively()
     {
