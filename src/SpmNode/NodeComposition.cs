@@ -32,6 +32,13 @@ static class NodeComposition
 
     public static readonly IChoice Choice = new SystemChoice();
 
+    /// <summary>For verbs that run without a node; what killed ones left there is removed first.</summary>
+    static readonly Lazy<string> Scratch = new(() =>
+    {
+        QemuImager.RemoveLeftovers(Path.GetTempPath());
+        return Path.GetTempPath();
+    });
+
     static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     /// <param name="devices">Where the domain's other devices are looked for, beside where the host that added them saw them.</param>
@@ -65,16 +72,16 @@ static class NodeComposition
     /// <summary>Disks in and out of a pool through its nodes; the files are this host's.</summary>
     public static ITransferVerbs OpenRemoteTransfer(string url) => new RemoteTransfer(
         url,
-        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Path.GetTempPath(), source, BootClock, stop),
+        (source, stop) => QemuTransfer.OpenAsync(new UnixVolumeServer(), Scratch.Value, source, BootClock, stop),
         async (raw, path, format, progress, stop) =>
         {
             using var source = await ImageSource.OpenAsync(raw, DiskFormat.Raw, OpenImage(raw));
-            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Path.GetTempPath(), source, path, format, progress, stop);
+            await QemuTransfer.ConvertAsync(new UnixVolumeServer(), Scratch.Value, source, path, format, progress, stop);
         });
 
     /// <summary>What a file needs as a volume of a domain with oVirt's extents.</summary>
     public static async Task<MeasureReply> MeasureAsync(ImageSource source, CancellationToken stop) => Needs.Of(
-        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Path.GetTempPath(), source, VolumeFormat.Cow, stop),
+        source.VirtualSizeBytes, await QemuTransfer.MeasureAsync(new UnixVolumeServer(), Scratch.Value, source, VolumeFormat.Cow, stop),
         GrowthPolicy.Default, Volumes.Domain.DomainLimits.ExtentBytes);
 
     /// <summary>Changes named leases as the SPM, without a node.</summary>
@@ -83,6 +90,14 @@ static class NodeComposition
         using var lun = OpenLun(path, readOnly: false, sectorSize);
         await using var pool = await OfflinePool.OpenAsync(lun, OfflinePorts(), wait, stop);
         return await change(new LeaseCreation(await PoolDomain.OpenAsync(lun), pool.Fence, TimeProvider.System));
+    }
+
+    /// <summary>Moves a volume between two domains, as the SPM of both.</summary>
+    public static async Task<Api.VolumeReply> MoveAsync(string path, string to, int? sectorSize, string volume, bool wait, IProgress<double> progress, CancellationToken stop)
+    {
+        using var source = OpenLun(path, readOnly: false, sectorSize);
+        using var target = OpenLun(to, readOnly: false, sectorSize);
+        return await OfflineMove.RunAsync(source, target, OfflinePorts(), volume, wait, progress, stop);
     }
 
     /// <summary>Makes a kept text of the metadata current again, as the SPM of a domain that nobody uses.</summary>
@@ -99,6 +114,10 @@ static class NodeComposition
     /// <summary>Gives a domain back to oVirt.</summary>
     public static async Task ReleaseDomainAsync(string path, int? sectorSize, bool wait, CancellationToken stop) =>
         await OfflineRelease.RunAsync(() => OpenLun(path, readOnly: false, sectorSize), OfflinePorts(), wait, stop);
+
+    /// <summary>Takes the space in by which a domain's devices became larger.</summary>
+    public static async Task<IReadOnlyList<Api.ResizeDeviceReply>> ResizeDevicesAsync(string path, int? sectorSize, IReadOnlyList<string>? devices, CancellationToken stop) =>
+        await OfflineResize.RunAsync(() => OpenLun(path, readOnly: false, sectorSize, devices: devices), OfflinePorts(), stop);
 
     /// <summary>Acts as a host of the pool that holds a host id for verbs, and nothing else.</summary>
     public static async Task<T> AsOfflineHostAsync<T>(string path, int? sectorSize, Func<PoolDomain, Membership, Task<T>> act, CancellationToken stop)
@@ -152,7 +171,7 @@ static class NodeComposition
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
-        var space = new SpaceMonitor(BootClock, log);
+        var space = new SpaceMonitor(domain.Devices, BootClock, log);
         var counters = new PoolCounters
         {
             OnCommit = (requests, took) =>
@@ -208,7 +227,7 @@ static class NodeComposition
     {
         var term = node.SpmRole?.Term;
         var group = term?.Worker.Current;
-        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, promisedBytes: 0);
+        var space = group is null ? (Volumes.Sizes.PoolSpace?)null : SpaceRules.Of(group, node.Domain.Devices);
         return new NodeReadings(
             node.Role.ToString().ToLowerInvariant(), term?.Fence.Epoch ?? node.SpmRole?.Leader?.LeaseVersion ?? 0,
             node.Membership.Keeper?.Deadline is { ExpiresAt: not null } deadline ? deadline.Margin.TotalSeconds : null,
@@ -224,7 +243,7 @@ static class NodeComposition
         return new OfflinePorts(
             BootClock, BootClock, Choice,
             id => new HostIdentity(id, OfflineJoin.Name(id), "offline", machine, BootId.Read(), "", Build),
-            domain => new QemuImager(domain, new UnixVolumeServer(), Path.GetTempPath(), BootClock),
+            domain => new QemuImager(domain, new UnixVolumeServer(), Scratch.Value, BootClock),
             note => Console.Error.WriteLine($"spm: {note}"));
     }
 

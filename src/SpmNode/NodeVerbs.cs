@@ -97,7 +97,8 @@ sealed class NodeVerbs : INodeVerbs
         return await Leading().ExtendVolumeAsync(reference, request);
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => Leading().DeleteVolumeAsync(reference, request, wipe, discard);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null) =>
+        wipe || discard ? tasks.EndOfDeletionAsync(Tasks.BeginDeletion(reference, request, wipe, discard)) : Leading().DeleteVolumeAsync(reference, request);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
         change is VolumeChange.Merge or VolumeChange.Collapse ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);

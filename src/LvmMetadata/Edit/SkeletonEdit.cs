@@ -57,6 +57,36 @@ internal static class SkeletonEdit
         return skeleton with { Items = items.ToImmutable() };
     }
 
+    /// <summary>Physical volumes that became larger: two numbers of each, nothing else.</summary>
+    public static VolumeGroupSkeleton Grow(VolumeGroupSkeleton skeleton, ImmutableArray<PhysicalVolume> before, ImmutableArray<PhysicalVolume> after)
+    {
+        var grown = before.Where(pv => after[pv.Index].ExtentCount != pv.ExtentCount).Select(pv => after[pv.Index]).ToList();
+        if (grown.Count == 0)
+        {
+            return skeleton;
+        }
+        var items = skeleton.Items.ToBuilder();
+        var index = IndexOf(items, "physical_volumes");
+        if (ConfigTree.TryParse(items[index].Bytes, out var parsed) is not null)
+        {
+            throw new InvalidOperationException("a text that was parsed does not parse any more");
+        }
+        using var tree = parsed!;
+        var section = tree.Find(ConfigTree.Root, "physical_volumes"u8);
+        var splices = new List<Splice>();
+        foreach (var pv in grown)
+        {
+            var own = tree.Find(section, System.Text.Encoding.UTF8.GetBytes(pv.SectionName));
+            splices.Add(Number(tree, tree.Find(own, "dev_size"u8), pv.DeviceSizeBytes!.Value / 512));
+            splices.Add(Number(tree, tree.Find(own, "pe_count"u8), pv.ExtentCount));
+        }
+        splices.Sort(static (a, b) => a.Start.CompareTo(b.Start));
+        items[index] = items[index] with { Bytes = Splice.Apply(items[index].Bytes, splices) };
+        return skeleton with { Items = items.ToImmutable() };
+    }
+
+    private static Splice Number(ConfigTree tree, int entry, long value) => new(tree[entry].Body, tree[entry].End, new ConfigWriter().Number(value).ToArray());
+
     private static void Set(ImmutableArray<SkeletonItem>.Builder items, string key, string after, ConfigWriter statement)
     {
         var index = IndexOf(items, key);

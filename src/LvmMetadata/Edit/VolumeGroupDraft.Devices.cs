@@ -40,6 +40,32 @@ public sealed partial class VolumeGroupDraft
         return new EditOutcome.Done(layout.Count);
     }
 
+    /// <summary>A device of the group became larger, and its label says so already. AlreadyThere when the text does, too.</summary>
+    /// <param name="layout">With at least the extents that it has.</param>
+    public EditOutcome GrowPhysicalVolume(LvmUuid id, PvExtents layout)
+    {
+        if (From.WriteRefusal is { } refusal)
+        {
+            return new EditOutcome.Refused(refusal);
+        }
+        if (pvs.FirstOrDefault(one => one.Uuid == id) is not { } pv)
+        {
+            return new EditOutcome.NotFound($"{id}");
+        }
+        if (pv.ExtentCount == layout.Count)
+        {
+            return new EditOutcome.AlreadyThere(layout.Count);
+        }
+        if (pv.DeviceSizeBytes is null || layout.Count < pv.ExtentCount || layout.Count > uint.MaxValue || layout.StartBytes != pv.ExtentStartBytes || layout.DeviceBytes % 512 != 0
+            || layout.StartBytes + (layout.Count * From.ExtentSizeBytes) > layout.DeviceBytes)
+        {
+            return new EditOutcome.Refused($"physical volume {pv.SectionName} with {pv.ExtentCount} extents cannot become {layout}");
+        }
+        pvs = pvs.SetItem(pv.Index, pv with { DeviceSizeBytes = layout.DeviceBytes, ExtentCount = layout.Count });
+        free = free.Release(new ExtentRun(pv.Index, pv.ExtentCount, layout.Count - pv.ExtentCount));
+        return new EditOutcome.Done(layout.Count);
+    }
+
     private ImmutableArray<bool> Offered(Func<PhysicalVolume, bool>? also)
     {
         var offered = ImmutableArray.CreateBuilder<bool>(pvs.Length);

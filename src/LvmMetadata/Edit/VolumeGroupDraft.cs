@@ -273,7 +273,7 @@ public sealed partial class VolumeGroupDraft
             : tags.Contains(EpochTag.For(epoch)) && tags.Count(EpochTag.Is) == 1 ? tags
             : [.. tags.Where(tag => !EpochTag.Is(tag)), EpochTag.For(epoch)];
         var trailer = TrailerText.Format(when, description, host, From.Interior.Skeleton.ForeignTrailer.Span);
-        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(From.Interior.Skeleton, pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
+        var skeleton = SkeletonEdit.Stamp(SkeletonEdit.Add(SkeletonEdit.Grow(From.Interior.Skeleton, From.PhysicalVolumes, pvs), pvs[From.PhysicalVolumes.Length..]), seqno, stamped == From.Tags ? null : stamped, isLastOfOurs ? null : epoch, trailer);
         return new VolumeGroup(From.Interior with { Skeleton = skeleton, ByName = byName, Free = free, BlockBytes = blockBytes, Ids = ids })
         {
             Name = From.Name,

@@ -87,12 +87,5 @@ sealed class QemuImager(PoolDomain domain, IVolumeServer server, string scratch,
     }
 
     /// <summary>A process that is killed leaves its sockets, and perhaps a tool: the next one of the same directory removes them.</summary>
-    public static void RemoveLeftovers(string scratch)
-    {
-        foreach (var directory in Directory.GetDirectories(scratch, SocketPrefix + "*"))
-        {
-            StorageDaemon.EndLeftover(directory);
-            Directory.Delete(directory, recursive: true);
-        }
-    }
+    public static void RemoveLeftovers(string scratch) => ScratchDirectory.RemoveLeftovers(scratch, SocketPrefix);
 }

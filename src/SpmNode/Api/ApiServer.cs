@@ -69,7 +69,8 @@ static class ApiServer
         app.MapPost("/v1/devices", (AddDeviceRequest request, HttpRequest http) =>
             AtLeaderAsync(node, http, () => node.AddDeviceAsync(request)));
         app.MapDelete("/v1/volumes/{reference}", (string reference, string? request, bool? wipe, bool? discard, HttpRequest http) =>
-            AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false, discard ?? false)));
+            TaskRoutes.IsAsync(http) ? TaskRoutes.BeginAsync(node, http, () => node.Tasks.BeginDeletion(reference, request, wipe ?? false, discard ?? false))
+                : AtLeaderAsync(node, http, () => node.DeleteVolumeAsync(reference, request, wipe ?? false, discard ?? false)));
         app.MapPost("/v1/space", (SpaceRequest request, HttpRequest http) => AtLeaderAsync(node, http, () => node.SetSpaceAsync(request)));
         app.MapPost("/v1/garbage/collect", (HttpRequest http) => AtLeaderAsync(node, http, () => node.GarbageAsync(collect: true)));
     }

@@ -18,7 +18,8 @@ interface IPoolVerbs : IAsyncDisposable
     /// <param name="request">R24: the id of this request; null for none.</param>
     /// <param name="wipe">Overwrite it with zeros first.</param>
     /// <param name="discard">Tell the storage that the contents are not needed any more, behind the zeros.</param>
-    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false);
+    /// <param name="progress">Told how much of it is emptied, 0 to 1.</param>
+    Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null);
 
     Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null);
 

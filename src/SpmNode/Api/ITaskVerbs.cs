@@ -8,6 +8,10 @@ interface ITaskVerbs
 
     TaskReply Begin(string reference, VolumeChange change);
 
+    /// <summary>A deletion that empties the volume first.</summary>
+    /// <param name="request">Its id; null for none.</param>
+    TaskReply BeginDeletion(string reference, string? request, bool wipe, bool discard);
+
     /// <summary>What runs, and what ended last.</summary>
     IReadOnlyList<TaskReply> List();
 

@@ -9,7 +9,7 @@ namespace OvirtSpm.Node.Api;
 /// <param name="SecondsToFull">At the rate of the last minutes; null while nothing is allocated.</param>
 public sealed record SpaceReply(
     long SizeBytes, long FreeBytes, long PromisedBytes, int? OvercommitPercent, long? PromiseLimitBytes, long ReserveBytes, int WarnPercent,
-    string? Level = null, double? BytesPerSecond = null, double? SecondsToFull = null);
+    string? Level = null, double? BytesPerSecond = null, double? SecondsToFull = null, long UnseenBytes = 0);
 
 /// <summary>Change the rules; what is null stays as it is.</summary>
 /// <param name="OvercommitPercent">0: no limit.</param>

@@ -7,8 +7,10 @@ namespace OvirtSpm.Node.Api;
 /// <param name="Error">Why it failed, and what to do; nothing half-made is left.</param>
 /// <param name="Code">Of the refusal, as in <see cref="ErrorReply"/>.</param>
 /// <param name="Result">What came of it, when it is done; null where only the journal remembers it.</param>
+/// <param name="Deleted">The same of a deletion.</param>
 public sealed record TaskReply(
-    string Task, string Kind, string Volume, string State, double Progress, bool CanCancel, string? Error = null, string? Code = null, VolumeReply? Result = null)
+    string Task, string Kind, string Volume, string State, double Progress, bool CanCancel, string? Error = null, string? Code = null, VolumeReply? Result = null,
+    DeleteVolumeReply? Deleted = null)
 {
     public bool HasEnded => State is "done" or "failed" or "cancelled";
 }

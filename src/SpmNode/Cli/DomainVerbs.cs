@@ -1,4 +1,5 @@
 using System.CommandLine;
+using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Pool;
@@ -17,9 +18,9 @@ static class DomainVerbs
 
     static readonly Option<string[]> devices = CommonOptions.Devices("where the domain's other devices are, if not where they were added");
 
-    public static Command Create() => new("domain", "Storage domains: create, add-device, info, set, check, gc, adopt, release, remove")
+    public static Command Create() => new("domain", "Storage domains: create, add-device, resize-device, info, set, check, gc, adopt, release, remove")
     {
-        CreateDomain(), AddDevice(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
+        CreateDomain(), AddDevice(), ResizeDeviceVerb.Create(), Info(), SpaceVerb.Create(), Check(), GarbageVerb.Create(), AdoptVerbs.Adopt(), AdoptVerbs.Release(), Remove(),
     };
 
     static Command CreateDomain()
@@ -119,6 +120,21 @@ static class DomainVerbs
         return command;
     }
 
+    /// <summary>Devices that were made larger since.</summary>
+    static async Task<string[][]> RoomAsync(StorageDomain domain)
+    {
+        var rows = new List<string[]>();
+        foreach (var pv in domain.Group.PhysicalVolumes)
+        {
+            if ((pv.Index == 0 ? domain.Lun.Metadata : domain.Lun.Others.Metadata(pv.Uuid)) is { } device
+                && (await GrownPhysicalVolume.PrepareAsync(device, pv, domain.Group.ExtentSizeBytes, DomainLimits.MetadataAreaBytes)).Volume is { } grown)
+            {
+                rows.Add(["larger", $"{device.Name} has room for {SizeText.Format((grown.Extents.Count - pv.ExtentCount) * domain.Group.ExtentSizeBytes)} more: 'spm domain resize-device'"]);
+            }
+        }
+        return [.. rows];
+    }
+
     static async Task PrintAsync(ParseResult parsed, StorageDomain domain)
     {
         var group = domain.Group;
@@ -141,6 +157,7 @@ static class DomainVerbs
             ["timeouts", $"T = {reply.IoTimeoutSeconds} s, W = {reply.WatchdogTimeoutSeconds} s"],
             ["failover", $"at most {domain.Timing.FailoverBound.TotalSeconds:0.#} s after a crash of the SPM"],
             .. domain.Group.PhysicalVolumes.Skip(1).Select(pv => new[] { "device", $"{pv.DeviceHint}, {SizeText.Format(pv.ExtentCount * group.ExtentSizeBytes)}{(domain.Devices.Sees(pv) ? "" : ", not seen by this host")}" }),
+            .. await RoomAsync(domain),
             ["metadata", $"epoch {reply.Epoch}, seqno {reply.Seqno}, two copies"],
             ["oVirt", !reply.UsableByOvirt ? "not for oVirt (sector or extent size)"
                 : $"layout of a version {reply.Version} block domain{(reply.Adopted ? "" : reply.Version == DomainLimits.Version ? "; not adopted: read only until 'spm domain adopt'" : "; read only")}"],

@@ -1,3 +1,4 @@
+using OvirtSpm.Node.Activation.Images;
 using OvirtSpm.Node.Linux;
 
 namespace OvirtSpm.Node.Cli;
@@ -5,17 +6,16 @@ namespace OvirtSpm.Node.Cli;
 /// <summary>A file that an export makes: under its own name only when it is whole.</summary>
 sealed class ExportTarget : IDisposable
 {
+    const string Suffix = ".part";
+
     readonly string target;
     readonly bool replace;
+    readonly ScratchDirectory directory;
 
-    ExportTarget(string target, bool replace)
-    {
-        (this.target, this.replace) = (target, replace);
-        Path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(target)!, $".{System.IO.Path.GetFileName(target)}.{Guid.NewGuid():n}.part");
-    }
+    ExportTarget(string target, bool replace, ScratchDirectory directory) => (this.target, this.replace, this.directory) = (target, replace, directory);
 
-    /// <summary>Where it is written. A program that is killed leaves it there, recognisable by its name.</summary>
-    public string Path { get; }
+    /// <summary>Where it is written, in a directory beside its place: <c>.NAME.….part</c>. A program that is killed leaves it to the next export of that name.</summary>
+    public string Path => directory.At("disk");
 
     /// <exception cref="Refusal">Nothing may be written there; told before anything is read.</exception>
     public static ExportTarget At(string path, bool replace)
@@ -34,7 +34,9 @@ sealed class ExportTarget : IDisposable
         {
             throw Refusal.Conflict($"{target} is a device or a link, not a file; it is not replaced.");
         }
-        return new ExportTarget(target, replace);
+        var (place, prefix) = (System.IO.Path.GetDirectoryName(target)!, $".{System.IO.Path.GetFileName(target)}.");
+        ScratchDirectory.RemoveLeftovers(place, prefix, Suffix);
+        return new ExportTarget(target, replace, ScratchDirectory.Create(place, prefix, Suffix));
     }
 
     /// <returns>Where it is.</returns>
@@ -51,5 +53,5 @@ sealed class ExportTarget : IDisposable
         return target;
     }
 
-    public void Dispose() => File.Delete(Path);
+    public void Dispose() => directory.Dispose();
 }

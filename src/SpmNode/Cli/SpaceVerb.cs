@@ -49,7 +49,8 @@ static class SpaceVerb
 
     public static IEnumerable<string[]> Rows(SpaceReply space) =>
     [
-        ["space", $"{SizeText.Format(space.FreeBytes)} free of {SizeText.Format(space.SizeBytes)}" + (space.Level is { } level ? $", {level}" : "")],
+        ["space", $"{SizeText.Format(space.FreeBytes)} free of {SizeText.Format(space.SizeBytes)}"
+            + (space.UnseenBytes > 0 ? $", {SizeText.Format(space.UnseenBytes)} more on devices that this host does not see" : "") + (space.Level is { } level ? $", {level}" : "")],
         ["promised", $"{SizeText.Format(space.PromisedBytes)} when every volume is as large as it can become: {Share(space.PromisedBytes, space.SizeBytes)} of the pool"
             + (space.PromiseLimitBytes is { } limit ? $"; over-commit {space.OvercommitPercent} % allows {SizeText.Format(limit)}" : ", no limit")],
         ["reserve", space.ReserveBytes == 0 ? "none: guests, people and new volumes share what is left"

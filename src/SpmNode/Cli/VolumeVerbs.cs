@@ -20,14 +20,14 @@ static class VolumeVerbs
     public static Command Create()
     {
         var command = Verbs();
-        foreach (var transfer in TransferVerbs.Create())
+        foreach (var transfer in TransferVerbs.Create().Append(MoveVerb.Create()))
         {
             command.Add(transfer);
         }
         return command;
     }
 
-    static Command Verbs() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate, import, export, measure")
+    static Command Verbs() => new("volume", "Virtual disks: create, list, info, extend, reduce, resize, template, set, merge, collapse, delete, activate, deactivate, import, export, measure, move")
     {
         CreateVolume(),
         Verb("list", "List the volumes of a domain.", [], writes: false, async (pool, parsed) =>
@@ -37,7 +37,9 @@ static class VolumeVerbs
         Extend(),
         Verb("delete", "Delete a volume that no host uses.", [reference], writes: true, Request, async (pool, parsed, id) =>
         {
-            var deleted = await Named(id, () => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, parsed.GetValue(wipe), parsed.GetValue(discard)));
+            var (zero, tell) = (parsed.GetValue(wipe), parsed.GetValue(discard));
+            var deleted = await Named(id, () => TerminalProgress.RunAsync(
+                "emptying", parsed.GetValue(json) || parsed.GetValue(lun) is not null || !(zero || tell), progress => pool.DeleteVolumeAsync(parsed.GetValue(reference)!, id, zero, tell, progress)));
             Say(parsed, deleted, $"deleted {deleted.Volume}, {SizeText.Format(deleted.FreedBytes)} freed");
             foreach (var device in deleted.NotDiscarded ?? [])
             {

@@ -56,8 +56,13 @@ sealed class NodeClient : IPoolVerbs
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) =>
         SendAsync<ExtendVolumeReply>(HttpMethod.Post, Volume(reference) + "/extend", request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => SendAsync<DeleteVolumeReply>(
-        HttpMethod.Delete, $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}");
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null)
+    {
+        var query = $"{Volume(reference)}?wipe={(wipe ? "true" : "false")}{(discard ? "&discard=true" : "")}{(request is null ? "" : "&request=" + Uri.EscapeDataString(request))}";
+        return progress is null || !(wipe || discard)
+            ? SendAsync<DeleteVolumeReply>(HttpMethod.Delete, query)
+            : new TaskWatch(this, progress, CancellationToken.None).DeleteAsync(request, query, reference);
+    }
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not (VolumeChange.Merge or VolumeChange.Collapse)
         ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
@@ -106,6 +111,9 @@ sealed class NodeClient : IPoolVerbs
 
     /// <summary>Begins long work; the answer comes before anything is done.</summary>
     public Task<TaskReply> BeginAsync(string path, object body) => SendAsync<TaskReply>(HttpMethod.Post, path, body, later: true);
+
+    /// <summary>Begins a deletion; the answer comes before anything is done.</summary>
+    public Task<TaskReply> BeginDeletionAsync(string query) => SendAsync<TaskReply>(HttpMethod.Delete, query, later: true);
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => SendAsync<SpaceReply>(HttpMethod.Post, "v1/space", request);
 

@@ -15,21 +15,23 @@ sealed class TaskWatch(NodeClient node, IProgress<double> progress, Cancellation
     /// <param name="volume">For people.</param>
     /// <returns>The result, or the volume as it is where nobody remembers the result.</returns>
     /// <exception cref="OperationCanceledException">It was stopped from here, and has ended.</exception>
-    public async Task<VolumeReply> RunAsync(string? id, string path, object body, string volume)
+    public async Task<VolumeReply> RunAsync(string? id, string path, object body, string volume) =>
+        (await EndOfAsync(id, await node.BeginAsync(path, body))).Result ?? await node.GetVolumeAsync(volume);
+
+    /// <summary>As <see cref="RunAsync"/>, of a deletion.</summary>
+    /// <param name="query">Where the volume is, and what is asked.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string? id, string query, string volume) =>
+        (await EndOfAsync(id, await node.BeginDeletionAsync(query))).Deleted ?? new DeleteVolumeReply(volume, 0, 0);
+
+    async Task<TaskReply> EndOfAsync(string? id, TaskReply task)
     {
-        var task = await node.BeginAsync(path, body);
         // Ours, whatever the answer's: the next SPM knows it by this one.
         task = await FollowAsync(id is null ? task : task with { Task = id });
         if (task.State == "cancelled" || (stop.IsCancellationRequested && task.State == "failed"))
         {
             throw new OperationCanceledException($"task {task.Task} was cancelled; nothing of it is left");
         }
-        return task switch
-        {
-            { Result: { } result } => result,
-            { Error: { } why } => throw new Refusal(Enum.TryParse<RefusalCode>(task.Code, out var code) ? code : RefusalCode.Unavailable, why),
-            _ => await node.GetVolumeAsync(volume),
-        };
+        return task.Error is { } why ? throw new Refusal(Enum.TryParse<RefusalCode>(task.Code, out var code) ? code : RefusalCode.Unavailable, why) : task;
     }
 
     async Task<TaskReply> FollowAsync(TaskReply task)

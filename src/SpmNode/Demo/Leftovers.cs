@@ -89,7 +89,7 @@ static class Leftovers
     static bool IsOld(string directory) => DateTime.UtcNow - Directory.GetLastWriteTimeUtc(directory) > Newborn;
 
     /// <summary>The temporary directory is everybody's: a link, or another user's directory of the same name, is not looked into.</summary>
-    static unsafe bool IsOurs(string directory)
+    internal static unsafe bool IsOurs(string directory)
     {
         var result = stackalloc byte[256];
         return new DirectoryInfo(directory).LinkTarget is null

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.Node.Storage;
@@ -9,6 +10,9 @@ namespace OvirtSpm.Node.Linux;
 /// <param name="first">The domain's first LUN, which is none of them.</param>
 sealed class DeviceFinder(IReadOnlyList<string> given, string first, bool readOnly, int? sectorSize) : IDeviceFinder
 {
+    /// <summary>Other devices of the domain, by the path they were opened under.</summary>
+    readonly ConcurrentDictionary<string, bool> used = [];
+
     public async Task<(ILun? Device, string Problem)> FindAsync(LvmUuid pv, string hint)
     {
         var candidates = Paths().ToList();
@@ -40,6 +44,10 @@ sealed class DeviceFinder(IReadOnlyList<string> given, string first, bool readOn
                 return (null, problem);
             }
         }
+        if (found is not null)
+        {
+            used[Path.GetFullPath(found.Path)] = true;
+        }
         return (found, problem);
     }
 
@@ -50,7 +58,16 @@ sealed class DeviceFinder(IReadOnlyList<string> given, string first, bool readOn
         {
             throw Refusal.Conflict($"{path} is not one of the devices this host was given. Start its node with --device {path}.");
         }
-        return Lun.Open(wanted, readOnly, sectorSize);
+        foreach (var other in used.Keys.Append(first))
+        {
+            if (new DeviceStack().Overlap(wanted, other) is { } cycle)
+            {
+                throw Refusal.Conflict($"{path} is not used: {cycle}. Volumes would lie over each other; nothing was written. Give a device of its own.");
+            }
+        }
+        var opened = Lun.Open(wanted, readOnly, sectorSize);
+        used[wanted] = true;
+        return opened;
     }
 
     IEnumerable<string> Paths() => given.SelectMany(Expand);

@@ -17,6 +17,12 @@ internal static unsafe class DeviceOpening
             throw new DeviceRefusedException(DeviceProblem.SectorSize, $"A sector size of {sectorSize} bytes is not supported; use 512 or 4096.");
         }
 
+        // Through one path its failure is the LUN's, and the multipath device on top has a cache of its own to write back.
+        if (!readOnly && new DeviceStack().MultipathOver(path) is { } multipath)
+        {
+            throw new DeviceRefusedException(DeviceProblem.PathOfMultipath, $"{path} is one path of the multipath device {multipath}. Give that one: it goes on when a path fails.");
+        }
+
         var handle = OpenHandle(path, readOnly);
         try
         {

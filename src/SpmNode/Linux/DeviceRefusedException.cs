@@ -8,6 +8,7 @@ public enum DeviceProblem
     NotADevice,
     TooSmall,
     NoDirectIo,
+    PathOfMultipath,
     SectorSize,
     Failed,
 }

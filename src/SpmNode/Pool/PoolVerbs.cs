@@ -60,8 +60,17 @@ sealed class PoolVerbs
     /// <summary>C8: what former SPMs left open, for as long as the term lasts.</summary>
     public Task RecoverAsync(CancellationToken stop) => recovery.RunAsync(stop);
 
-    /// <summary>What can be ended at once.</summary>
-    public Task RecoverOnceAsync() => recovery.TryAllAsync(CancellationToken.None);
+    /// <summary>What can be ended at once; one may wait for the end of another.</summary>
+    public async Task RecoverOnceAsync()
+    {
+        for (var before = int.MaxValue; term.Journal.Open.Length is > 0 and var open && open < before; before = open)
+        {
+            await recovery.TryAllAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>This pool as one end of a move.</summary>
+    public MoveEnd Moving => new(term, work, removal, creation);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 
@@ -124,8 +133,8 @@ sealed class PoolVerbs
         }
     }
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => desk.AskAsync(
-        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe, discard),
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null) => desk.AskAsync(
+        request, OperationKind.Remove, id => DeleteVolumeAsync(reference, id, wipe, discard, progress),
         volume => Task.FromResult(new DeleteVolumeReply(volume.ToString(), 0, term.Volumes.Group.Seqno)));
 
     public async Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => ImageVerbs.KindOf(change) is { } kind
@@ -142,7 +151,7 @@ sealed class PoolVerbs
     async Task<VolumeReply> ChangeAsync(string reference, VolumeChange change, RequestId? id, IProgress<double>? progress) =>
         Describe(await images.ChangeAsync(reference, change, id, CancellationToken.None, progress));
 
-    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe, bool discard = false)
+    async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, RequestId? id, bool wipe, bool discard = false, IProgress<double>? progress = null)
     {
         var volume = term.Volumes.Find(reference);
         using var locked = work.LockLeaving(volume);
@@ -151,7 +160,7 @@ sealed class PoolVerbs
             // Half of it may be in its parent: without it nobody could read that one any more.
             throw Refusal.Unavailable($"volume {volume.Name} is being merged into its parent and goes with that. 'spm journal show' says what it waits for.");
         }
-        var deleted = await removal.DeleteAsync(volume.Name, id, wipe, discard);
+        var deleted = await removal.DeleteAsync(volume.Name, id, wipe, discard, progress);
         await new ImageLabels(work).ChildLeftAsync(volume.Parent);
         return deleted;
     }

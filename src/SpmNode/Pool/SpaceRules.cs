@@ -35,10 +35,17 @@ sealed class SpaceRules(VolumeTable volumes)
     public static long SizeBytes(VolumeGroup group) =>
         (group.TotalExtents - SpecialVolumes.InCreationOrder.Sum(special => group.Find(special.Name)?.ExtentCount ?? 0)) * group.ExtentSizeBytes;
 
-    public static PoolSpace Of(DomainView view) => Of(view.Group, PromisedBytes(view, new Dictionary<Guid, (long, Guid)>()));
+    public static PoolSpace Of(DomainView view) => Of(view.Group, view.Domain.Devices, PromisedBytes(view, new Dictionary<Guid, (long, Guid)>()));
 
-    public static PoolSpace Of(VolumeGroup group, long promisedBytes) => new(
-        SizeBytes(group), group.FreeExtents * group.ExtentSizeBytes, promisedBytes, SpaceTags.Parse(group.Tags), group.ExtentSizeBytes);
+    /// <summary>Free is what can be given: extents of a device that this host does not see are nobody's to take here.</summary>
+    public static PoolSpace Of(VolumeGroup group, DomainDevices devices, long promisedBytes = 0)
+    {
+        var given = devices.FreeExtents(group);
+        return new(SizeBytes(group), given * group.ExtentSizeBytes, promisedBytes, SpaceTags.Parse(group.Tags), group.ExtentSizeBytes)
+        {
+            UnseenBytes = (group.FreeExtents - given) * group.ExtentSizeBytes,
+        };
+    }
 
     /// <summary>Says that a volume may come to need so much, from now on; held until the volume itself shows it.</summary>
     /// <param name="volume">Worked on by one verb at a time.</param>
@@ -58,7 +65,7 @@ sealed class SpaceRules(VolumeTable volumes)
             var view = volumes.View();
             var now = PromisedBytes(view, underWay);
             underWay[volume] = (bytes, parent);
-            var then = Of(view.Group, PromisedBytes(view, underWay));
+            var then = Of(view.Group, view.Domain.Devices, PromisedBytes(view, underWay));
             if (then.PromiseLimitBytes is { } limit && then.PromisedBytes > limit && then.PromisedBytes > now)
             {
                 underWay.Remove(volume);

@@ -31,7 +31,7 @@ static class SpaceSetting
 
     public static SpaceReply Describe(PoolSpace space, SpaceWatch? watch = null) => new(
         space.SizeBytes, space.FreeBytes, space.PromisedBytes, space.Rules.OvercommitPercent, space.PromiseLimitBytes, space.ReserveBytes, space.Rules.WarnPercent,
-        watch?.Level.ToString().ToLowerInvariant(), watch is null ? null : Math.Round(watch.BytesPerSecond), watch?.TimeToFull(space) is { } left ? Math.Round(left.TotalSeconds) : null);
+        watch?.Level.ToString().ToLowerInvariant(), watch is null ? null : Math.Round(watch.BytesPerSecond), watch?.TimeToFull(space) is { } left ? Math.Round(left.TotalSeconds) : null, space.UnseenBytes);
 
     /// <exception cref="Refusal">A figure makes no sense.</exception>
     public static void Check(SpaceRequest request)

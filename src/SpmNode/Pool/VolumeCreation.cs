@@ -40,6 +40,22 @@ sealed class VolumeCreation(
         {
             wanted = wanted with { Parent = below.Uuid, Sequence = below.Slot!.Sequence + 1 };
         }
+        return await AloneAsync(wanted, async () =>
+            await AlreadyThereAsync(wanted, isCopy: outside is null) ?? await CreateAsync(wanted, origin, id, new Filling(progress ?? new Progress<double>(), stop)));
+    }
+
+    /// <summary>A volume of another domain, as it is there.</summary>
+    public Task<VolumeInfo> ReceiveAsync(ImageOrigin.Arrival arrival, CancellationToken stop)
+    {
+        var slot = arrival.Volume.Slot!;
+        var wanted = new WantedVolume(arrival.Volume.Uuid, slot.Image, slot.Format, slot.CapacityBytes, null, NoZero: true) { Parent = slot.Parent };
+        return AloneAsync(wanted, () => term.Volumes.Find(wanted.Uuid) is null
+            ? CreateAsync(wanted, arrival, null, new Filling(new Progress<double>(), stop))
+            : throw Refusal.Conflict($"there is a volume {wanted.Uuid} in this domain already; it is left alone."));
+    }
+
+    async Task<VolumeInfo> AloneAsync(WantedVolume wanted, Func<Task<VolumeInfo>> create)
+    {
         lock (guard)
         {
             if (!underWay.Add(wanted.Uuid))
@@ -49,7 +65,7 @@ sealed class VolumeCreation(
         }
         try
         {
-            var there = await AlreadyThereAsync(wanted, isCopy: outside is null) ?? await CreateAsync(wanted, origin, id, new Filling(progress ?? new Progress<double>(), stop));
+            var there = await create();
             Fenced(wanted); // R1: what is said rests on a term that still lasts
             return there;
         }
@@ -123,14 +139,14 @@ sealed class VolumeCreation(
             Fenced(wanted);
             await ResourceFormat.InitialiseAsync(
                 new FencedArea(term.Domain.Leases, term.Fence), SlotGeometry.LeaseOffsetBytes(slot), term.Domain.Geometry, term.Domain.Lockspace, wanted.Name);
-            await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid).WriteAsync(slot, wanted.Uuid, wanted.Slot(term.Domain.Uuid, clock.GetUtcNow()));
+            await new SlotStore(new FencedArea(term.Domain.Slots, term.Fence), term.Domain.Uuid).WriteAsync(slot, wanted.Uuid, SlotOf(wanted, origin));
             await term.Volumes.RefreshSlotAsync(slot);
             if (origin is ImageOrigin.On { Parent.Slot.Role: VolumeRole.Leaf } on)
             {
                 // Before the child is one: whoever reads slots only, as oVirt does, never sees a leaf that has children.
                 await work.WriteSlotAsync(on.Parent, below => below with { Role = VolumeRole.Internal });
             }
-            await CommitTagsAsync(wanted, slot, operation);
+            await CommitTagsAsync(wanted, (origin as ImageOrigin.Arrival)?.From, slot, operation);
             finished = true;
             return term.Volumes.Find(wanted.Uuid)!;
         }
@@ -147,9 +163,18 @@ sealed class VolumeCreation(
         }
     }
 
+    /// <summary>What arrives keeps all that is said of it; ILLEGAL is how oVirt says that it is not to be used yet.</summary>
+    VolumeSlot SlotOf(WantedVolume wanted, ImageOrigin origin) => origin is ImageOrigin.Arrival { Volume.Slot: { } there }
+        ? there with { Domain = term.Domain.Uuid, Legality = VolumeLegality.Illegal }
+        : wanted.Slot(term.Domain.Uuid, clock.GetUtcNow());
+
     async Task<long> BytesAsync(WantedVolume wanted, ImageOrigin origin, CancellationToken stop)
     {
         var extent = term.Volumes.Group.ExtentSizeBytes;
+        if (origin is ImageOrigin.Arrival arrival)
+        {
+            return arrival.Volume.AllocatedBytes;
+        }
         if (wanted.Format == VolumeFormat.Raw)
         {
             return CowSizes.RawBytes(wanted.CapacityBytes, extent);
@@ -200,6 +225,9 @@ sealed class VolumeCreation(
                     await upload.RunAsync(disk, term.Fence.MayWrite, filling.Progress, filling.Stop);
                 }
                 break;
+            case (ImageOrigin.Arrival arrival, _):
+                await arrival.Fill(segments, filling.Stop);
+                break;
             case (_, VolumeFormat.Cow):
                 await imager.CreateCowAsync(wanted.Name, segments, wanted.CapacityBytes, term.Fence.MayWrite);
                 break;
@@ -230,10 +258,10 @@ sealed class VolumeCreation(
         return VolumeExtension.Segments(group, group.Find(wanted.Name)!);
     }
 
-    async Task CommitTagsAsync(WantedVolume wanted, int slot, JournalRecord.Begun operation)
+    async Task CommitTagsAsync(WantedVolume wanted, Guid? movedFrom, int slot, JournalRecord.Begun operation)
     {
         var before = (VolumeTags.Created with { Slot = slot }).ToTags();
-        var after = VolumeTags.Finished(wanted.Image, wanted.Parent, slot).ToTags();
+        var after = (VolumeTags.Finished(wanted.Image, wanted.Parent, slot) with { MovedFrom = movedFrom }).ToTags();
         var result = await term.Worker.SubmitAsync(
             $"finish {wanted.Name}", draft => draft.ReplaceTags(wanted.Name, before, after),
             new JournalRecord.Ended(operation.Operation, OperationOutcome.Done));

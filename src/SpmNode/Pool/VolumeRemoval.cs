@@ -21,10 +21,11 @@ sealed class VolumeRemoval(
     /// <param name="id">R24: who asks; null when the caller counts none.</param>
     /// <param name="wipe">Overwrite it with zeros first, so that nobody who gets the extents can read what was there.</param>
     /// <param name="discard">Tell the storage that the contents are not needed any more.</param>
-    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false, bool discard = false)
+    /// <param name="told">How much of it is emptied, 0 to 1.</param>
+    public async Task<DeleteVolumeReply> DeleteAsync(string reference, RequestId? id = null, bool wipe = false, bool discard = false, IProgress<double>? told = null)
     {
         var volume = term.Volumes.Find(reference);
-        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe, discard));
+        return await AloneAsync(volume, () => DeleteAsync(volume, id, wipe, discard, told));
     }
 
     /// <summary>R10: of two at once, one could take the other's mark back after the other looked at the maps.</summary>
@@ -50,7 +51,7 @@ sealed class VolumeRemoval(
         }
     }
 
-    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe, bool discard)
+    async Task<DeleteVolumeReply> DeleteAsync(VolumeInfo volume, RequestId? request, bool wipe, bool discard, IProgress<double>? told)
     {
         Check(term.Volumes.View(), volume);
         if (volume.Tags.Initializing)
@@ -79,7 +80,7 @@ sealed class VolumeRemoval(
                 throw;
             }
             var zero = wipe || volume.Tags.Removal == RemovalMark.ZeroThenRemove;
-            var kept = zero || discard ? await EmptyAsync(volume.Uuid, operation, zero, discard) : [];
+            var kept = zero || discard ? await EmptyAsync(volume.Uuid, operation, zero, discard, told) : [];
             var deleted = await RemoveAsync(volume, id, request);
             return kept.Count == 0 ? deleted : deleted with { NotDiscarded = kept };
         }
@@ -179,7 +180,7 @@ sealed class VolumeRemoval(
     /// <summary>R13: our entry in the map while zeros or discards are on their way, so that a successor does not give the extents away.</summary>
     /// <remarks>Discards alone carry the mark for wiping, too: whoever finds the volume half emptied must not give it back, and zeros are sure.</remarks>
     /// <returns>Devices that take no discards.</returns>
-    async Task<IReadOnlyList<string>> EmptyAsync(Guid uuid, JournalRecord.Begun operation, bool zero, bool discard)
+    async Task<IReadOnlyList<string>> EmptyAsync(Guid uuid, JournalRecord.Begun operation, bool zero, bool discard, IProgress<double>? told = null)
     {
         var volume = term.Volumes.Find(uuid)!;
         term.Domain.Devices.Require(term.Volumes.Group, volume.Name);
@@ -192,12 +193,29 @@ sealed class VolumeRemoval(
             ?? throw Refusal.Conflict($"volume {volume.Name} is in use on this node; ask again in a moment.");
         var group = term.Volumes.Group;
         var segments = VolumeExtension.Segments(group, group.Find(volume.Name)!);
+        var (emptied, all) = (0L, volume.AllocatedBytes * ((zero ? 1 : 0) + (discard ? 1 : 0)));
+        Action<long> Told(string what)
+        {
+            var say = progress?.Invoke($"{what} volume {volume.Name}", volume.AllocatedBytes);
+            return bytes =>
+            {
+                say?.Invoke(bytes);
+                told?.Report((double)(emptied += bytes) / all);
+            };
+        }
         if (zero)
         {
-            await imager.ZeroAsync(segments, term.Fence.MayWrite, progress?.Invoke($"wiping volume {volume.Name}", volume.AllocatedBytes));
+            await imager.ZeroAsync(segments, term.Fence.MayWrite, Told("wiping"));
         }
-        return discard ? await imager.DiscardAsync(segments, term.Fence.MayWrite, progress?.Invoke($"discarding volume {volume.Name}", volume.AllocatedBytes)) : [];
+        return discard ? await imager.DiscardAsync(segments, term.Fence.MayWrite, Told("discarding")) : [];
     }
+
+    /// <summary>A mark that is not followed by a removal.</summary>
+    public Task KeepAsync(VolumeInfo volume, JournalRecord.Begun operation) => AloneAsync(volume, async () =>
+    {
+        await TakeBackAsync(volume, operation);
+        return true;
+    });
 
     Task TakeBackAsync(VolumeInfo volume, JournalRecord.Begun operation) => ChangeTagsAsync(
         volume, volume.Tags, volume.Tags.Marked(RemovalMark.None)!, "keep", new JournalRecord.Ended(operation.Operation, OperationOutcome.Undone));
@@ -234,6 +252,77 @@ sealed class VolumeRemoval(
         return request is { } id && !open.Exists(operation => operation.Request == request)
             ? endings.Append(new JournalRecord.Answered(id, OperationKind.Remove, volume.Uuid, OperationOutcome.Done))
             : endings;
+    }
+
+    /// <summary>Marks volumes that go together, in one commit. Under entries of ours in the map; whoever activates them from now on sees the mark.</summary>
+    /// <returns>What a successor ends; see <see cref="RemoveMarkedAsync"/>.</returns>
+    public async Task<IReadOnlyList<JournalRecord.Begun>> MarkTogetherAsync(IReadOnlyList<VolumeInfo> volumes)
+    {
+        var operations = volumes.Select(volume => term.Journal.Begin(OperationKind.Remove, null, volume.Uuid)).ToList();
+        try
+        {
+            await ChangeTogetherAsync(volumes, volume => volume.Tags, volume => volume.Tags.Marked(RemovalMark.Remove)!, "mark for removal", operations);
+            return operations;
+        }
+        catch
+        {
+            operations.ForEach(term.Journal.Leave);
+            throw;
+        }
+    }
+
+    /// <summary>R10: when no map names one of them they go in one commit; otherwise all marks are taken back, in one commit, too.</summary>
+    /// <param name="volumes">As they were before the mark.</param>
+    public async Task RemoveMarkedAsync(IReadOnlyList<VolumeInfo> volumes, IReadOnlyList<JournalRecord.Begun> operations)
+    {
+        try
+        {
+            foreach (var volume in volumes)
+            {
+                await RefuseWhenUsedAsync(volume);
+            }
+        }
+        catch (Exception refused) when (refused is Refusal or IOException)
+        {
+            await ChangeTogetherAsync(
+                volumes, volume => volume.Tags.Marked(RemovalMark.Remove)!, volume => volume.Tags, "keep",
+                operations.Select(operation => new JournalRecord.Ended(operation.Operation, OperationOutcome.Undone)));
+            throw;
+        }
+        var result = await term.Worker.SubmitAsync(
+            $"remove {volumes[0].Name}",
+            draft => Together(draft, volumes, (on, volume) => on.Find(volume.Name) is { } now && VolumeTags.Parse(now.Tags, out _).Removal == RemovalMark.None
+                ? new EditOutcome.Refused("its mark was taken back meanwhile")
+                : on.Remove(volume.Name)),
+            volumes.SelectMany(volume => Endings(volume, null)));
+        if (result is not PoolResult.Done)
+        {
+            throw PoolRefusals.Of(result, $"volume {volumes[0].Name} was not deleted", term.Volumes.Group);
+        }
+    }
+
+    async Task ChangeTogetherAsync(
+        IReadOnlyList<VolumeInfo> volumes, Func<VolumeInfo, VolumeTags> from, Func<VolumeInfo, VolumeTags> to, string what, IEnumerable<JournalRecord> records)
+    {
+        var changes = volumes.ToDictionary(volume => volume, volume => (Before: from(volume).ToTags(), After: to(volume).ToTags()));
+        var result = await term.Worker.SubmitAsync(
+            $"{what} {volumes[0].Name}",
+            draft => Together(draft, volumes, (on, volume) => on.Find(volume.Name) is { } now && !now.Tags.ToHashSet().IsSupersetOf(changes[volume].Before)
+                ? new EditOutcome.Refused("its tags changed meanwhile")
+                : on.ReplaceTags(volume.Name, changes[volume].Before, changes[volume].After)),
+            records);
+        if (result is not PoolResult.Done)
+        {
+            throw PoolRefusals.Of(result, $"volume {volumes[0].Name} was not deleted", term.Volumes.Group);
+        }
+    }
+
+    /// <summary>All or nothing: what is refused half-way would leave its first half in the draft, so it is tried on another one first.</summary>
+    static EditOutcome Together(VolumeGroupDraft draft, IReadOnlyList<VolumeInfo> volumes, Func<VolumeGroupDraft, VolumeInfo, EditOutcome> change)
+    {
+        var trial = new VolumeGroupDraft(draft.From);
+        var refused = volumes.Select(volume => change(trial, volume)).FirstOrDefault(outcome => outcome is not (EditOutcome.Done or EditOutcome.AlreadyThere));
+        return refused ?? volumes.Select(volume => change(draft, volume)).ToList().MaxBy(outcome => outcome is EditOutcome.Done)!;
     }
 
     LvmUuid? IdOf(VolumeInfo volume) => term.Volumes.Group.Find(volume.Name)?.Uuid;

@@ -62,7 +62,7 @@ sealed class OfflinePool : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => verbs.ExtendVolumeAsync(reference, request);
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => verbs.DeleteVolumeAsync(reference, request, wipe, discard);
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null) => verbs.DeleteVolumeAsync(reference, request, wipe, discard, progress);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => verbs.ChangeVolumeAsync(reference, change, progress);
 

@@ -58,15 +58,8 @@ static class OfflineRelease
         {
             throw Refusal.Damaged($"{lun.Path}: {What}: {((OpenOutcome.Refused)opened).Reason}.");
         }
-        var outcome = await store.TakeOverAsync(fence, domain.Seen.Known, ForeignTextCheck.Lost, async found =>
-        {
-            var journal = await JournalPlace.Of(domain).ReadAsync(found);
-            var objection = domain.MovedSince(found)
-                ?? (journal.LostAbove(found.Epoch ?? 0, found.Seqno).Count > 0 ? "the journal knows commits that the metadata have lost" : null)
-                ?? (journal.State().Open is { Count: > 0 } left ? $"{left.Count} operations are not ended ('spm journal show' names them); start a node and let it end them" : null)
-                ?? (journal.HighestEpoch >= fence.Epoch ? $"the journal has seen epoch {journal.HighestEpoch}" : null);
-            return new TakeOverBasis(Journal: null, objection, Remove);
-        });
+        var outcome = await store.TakeOverAsync(
+            fence, domain.Seen.Known, ForeignTextCheck.Lost, found => JournalPlace.Of(domain).NothingOpenAsync(domain, found, fence, Remove));
         return outcome switch
         {
             TakeOverOutcome.TakenOver taken => new Led<VolumeGroup>.Done(taken.Group),

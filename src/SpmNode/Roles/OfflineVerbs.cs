@@ -34,7 +34,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         return await pool.ExtendVolumeAsync(reference, request);
     }
 
-    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false)
+    public async Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null)
     {
         var view = await reader.ViewAsync();
         var volume = view.Find(reference);
@@ -43,7 +43,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         // By its whole uuid: what the name meant when we looked is what is deleted, whatever else got that name since.
         try
         {
-            return await pool.DeleteVolumeAsync(volume.Name, request, wipe, discard);
+            return await pool.DeleteVolumeAsync(volume.Name, request, wipe, discard, progress);
         }
         catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && (volume.Tags.Initializing || volume.Tags.Removal != RemovalMark.None))
         {

@@ -11,8 +11,9 @@ sealed class DomainUse(StorageDomain domain, TimeProvider bootClock)
 
     /// <param name="wait">Hosts that do not renew are watched until they are proven dead, instead of being taken for alive.</param>
     /// <param name="what">What is not done, e.g. "the domain is not removed".</param>
+    /// <param name="mayWait">Whoever asks can wait for that proof.</param>
     /// <exception cref="Refusal">Somebody holds a host id, or has a volume active.</exception>
-    public async Task RefuseWhenUsedAsync(string what, bool wait, CancellationToken stop)
+    public async Task RefuseWhenUsedAsync(string what, bool wait, CancellationToken stop, bool mayWait = true)
     {
         var held = await watch.HeldAsync();
         if (wait)
@@ -25,7 +26,7 @@ sealed class DomainUse(StorageDomain domain, TimeProvider bootClock)
         else if (held is [var first, ..])
         {
             throw Refusal.Conflict(
-                $"{domain.Lun.Path}: {what}: {first.Name} is held in domain {domain.Uuid}. Stop that node, or wait for that verb; if it crashed, --wait goes on once that is proven.");
+                $"{domain.Lun.Path}: {what}: {first.Name} is held in domain {domain.Uuid}. Stop that node, or wait for that verb; {(mayWait ? "if it crashed, --wait goes on once that is proven" : "if it crashed, start it again and stop it in order")}.");
         }
         dead = held;
         await RefuseActiveAsync(what);

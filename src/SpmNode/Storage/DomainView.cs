@@ -61,6 +61,7 @@ sealed record DomainView(StorageDomain Domain, VolumeGroup Group, ImmutableArray
     static string State(VolumeInfo volume) =>
         volume.Tags.Initializing ? "initializing"
         : volume.Tags.Removal != RemovalMark.None ? "removing"
+        : volume.Tags.MovedFrom is not null ? "arriving"
         : volume.IsUsable ? "ready"
         : "damaged";
 }

@@ -103,7 +103,7 @@ sealed class LunReader(ILun lun) : IPoolVerbs
 
     public Task<ExtendVolumeReply> ExtendVolumeAsync(string reference, ExtendVolumeRequest request) => throw NoLease();
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) => throw NoLease();
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null) => throw NoLease();
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => throw NoLease();
 

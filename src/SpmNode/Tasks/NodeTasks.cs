@@ -30,6 +30,14 @@ sealed class NodeTasks(Func<PoolVerbs> leading, RequestIds ids, TimeProvider clo
             (progress, _) => verbs.ChangeVolumeAsync(reference, change with { Request = id }, progress));
     }
 
+    public TaskReply BeginDeletion(string reference, string? request, bool wipe, bool discard)
+    {
+        var (id, verbs) = (Id(request), leading());
+        return board.Begin(
+            id, "delete", reference, "a deletion that empties the volume is not cancelled: part of it may be gone already, so it is brought to its end, by the next SPM if need be.",
+            progress => verbs.DeleteVolumeAsync(reference, id, wipe, discard, progress));
+    }
+
     public TaskReply Begin(string id, string kind, string volume, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act) =>
         board.Begin(id, kind, volume, null, act);
 
@@ -41,15 +49,29 @@ sealed class NodeTasks(Func<PoolVerbs> leading, RequestIds ids, TimeProvider clo
     /// <exception cref="Refusal">Why there is no result.</exception>
     public async Task<VolumeReply> EndOfAsync(TaskReply begun)
     {
-        await board.EndOf(begun.Task);
-        return (board.Find(begun.Task) ?? begun) switch
-        {
-            { Result: { } result } => result,
-            { Error: { } why, Code: { } code } => throw new Refusal(Enum.Parse<RefusalCode>(code), why),
-            { State: "cancelled" } => throw Refusal.Conflict($"task {begun.Task} was cancelled while it ran; nothing of it is left."),
-            _ => throw Refusal.Unavailable($"what became of task {begun.Task} is not kept any more; ask again with the same id."),
-        };
+        var ended = await EndAsync(begun);
+        return ended.Result ?? throw Why(ended);
     }
+
+    /// <summary>As <see cref="EndOfAsync"/>, of a deletion.</summary>
+    public async Task<DeleteVolumeReply> EndOfDeletionAsync(TaskReply begun)
+    {
+        var ended = await EndAsync(begun);
+        return ended.Deleted ?? throw Why(ended);
+    }
+
+    async Task<TaskReply> EndAsync(TaskReply begun)
+    {
+        await board.EndOf(begun.Task);
+        return board.Find(begun.Task) ?? begun;
+    }
+
+    static Refusal Why(TaskReply ended) => ended switch
+    {
+        { Error: { } why, Code: { } code } => new Refusal(Enum.Parse<RefusalCode>(code), why),
+        { State: "cancelled" } => Refusal.Conflict($"task {ended.Task} was cancelled while it ran; nothing of it is left."),
+        _ => Refusal.Unavailable($"what became of task {ended.Task} is not kept any more; ask again with the same id."),
+    };
 
     public IReadOnlyList<TaskReply> List() => board.List();
 

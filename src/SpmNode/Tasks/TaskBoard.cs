@@ -15,7 +15,22 @@ sealed class TaskBoard(int kept = TaskBoard.Kept)
     /// <summary>Begins it, or joins the one of the same id that runs.</summary>
     /// <param name="act">Ends by itself soon after its token is cancelled, with nothing half-made left.</param>
     /// <param name="why">Why it cannot be cancelled; null when it can.</param>
-    public TaskReply Begin(string id, string kind, string volume, string? why, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act)
+    public TaskReply Begin(string id, string kind, string volume, string? why, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act) =>
+        Begin(id, kind, volume, why, async (progress, stop) =>
+        {
+            var result = await act(progress, stop);
+            return status => status.Done(result);
+        });
+
+    /// <summary>A deletion: it cannot be cancelled, and there is no volume afterwards.</summary>
+    public TaskReply Begin(string id, string kind, string volume, string why, Func<IProgress<double>, Task<DeleteVolumeReply>> act) =>
+        Begin(id, kind, volume, why, async (progress, _) =>
+        {
+            var deleted = await act(progress);
+            return status => status.Done(deleted);
+        });
+
+    TaskReply Begin(string id, string kind, string volume, string? why, Func<IProgress<double>, CancellationToken, Task<Func<TaskStatus, TaskStatus>>> act)
     {
         Entry entry;
         lock (gate)
@@ -73,13 +88,12 @@ sealed class TaskBoard(int kept = TaskBoard.Kept)
         return Read(entry).Reply();
     }
 
-    async Task RunAsync(Entry entry, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act)
+    async Task RunAsync(Entry entry, Func<IProgress<double>, CancellationToken, Task<Func<TaskStatus, TaskStatus>>> act)
     {
         Func<TaskStatus, TaskStatus> end;
         try
         {
-            var result = await act(entry, entry.Stop.Token);
-            end = status => status.Done(result);
+            end = await act(entry, entry.Stop.Token);
         }
         catch (Refusal refusal)
         {

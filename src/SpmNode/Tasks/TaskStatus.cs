@@ -14,6 +14,8 @@ sealed record TaskStatus(string Id, string Kind, string Volume, string? Fixed)
 
     public VolumeReply? Result { get; private init; }
 
+    public DeleteVolumeReply? Deleted { get; private init; }
+
     public bool HasEnded => State is "done" or "failed" or "cancelled";
 
     /// <summary>Never back: two copies of one piece of work, or a report that was overtaken, do not make it less.</summary>
@@ -24,6 +26,8 @@ sealed record TaskStatus(string Id, string Kind, string Volume, string? Fixed)
 
     public TaskStatus Done(VolumeReply result) => HasEnded ? this : this with { State = "done", Progress = 1, Result = result };
 
+    public TaskStatus Done(DeleteVolumeReply deleted) => HasEnded ? this : this with { State = "done", Progress = 1, Deleted = deleted };
+
     public TaskStatus Failed(Refusal why) => HasEnded ? this : this with { State = "failed", Error = why };
 
     /// <summary>Only of one that somebody asked to end: whatever else stops work is a failure.</summary>
@@ -31,5 +35,5 @@ sealed record TaskStatus(string Id, string Kind, string Volume, string? Fixed)
         ? this with { State = "cancelled" }
         : Failed(Refusal.Unavailable("it was interrupted; what it had begun is taken back. Ask again."));
 
-    public TaskReply Reply() => new(Id, Kind, Volume, State, Math.Round(Progress, 4), !HasEnded && Fixed is null, Error?.Message, Error?.Code.ToString(), Result);
+    public TaskReply Reply() => new(Id, Kind, Volume, State, Math.Round(Progress, 4), !HasEnded && Fixed is null, Error?.Message, Error?.Code.ToString(), Result, Deleted);
 }

@@ -13,11 +13,14 @@ namespace OvirtSpm.Volumes.Sizes;
 /// </code>
 /// </remarks>
 /// <param name="SizeBytes">All that volumes can have: without the special volumes.</param>
-/// <param name="FreeBytes">Not allocated.</param>
+/// <param name="FreeBytes">What this host could give away as SPM.</param>
 /// <param name="PromisedBytes">What the volumes come to when each is as large as it can become.</param>
 public readonly record struct PoolSpace(long SizeBytes, long FreeBytes, long PromisedBytes, SpaceTags Rules, long ExtentBytes)
 {
-    public long AllocatedBytes => SizeBytes - FreeBytes;
+    /// <summary>Not allocated either, on devices that this host does not see: it gives nothing of it.</summary>
+    public long UnseenBytes { get; init; }
+
+    public long AllocatedBytes => SizeBytes - FreeBytes - UnseenBytes;
 
     /// <summary>Kept for running guests: whole extents, never more than the pool.</summary>
     public long ReserveBytes => Reserve(SizeBytes, Rules, ExtentBytes);

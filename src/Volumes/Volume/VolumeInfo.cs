@@ -31,6 +31,6 @@ public sealed record VolumeInfo(
     private static bool PreventsUse(VolumeProblemKind kind) => kind is
         VolumeProblemKind.NotAVolumeName or VolumeProblemKind.WrongTag or VolumeProblemKind.Initializing or VolumeProblemKind.BeingRemoved
         or VolumeProblemKind.MissingTag or VolumeProblemKind.SharedSlot or VolumeProblemKind.UnreadableSlot or VolumeProblemKind.SlotOfAnother
-        or VolumeProblemKind.MissingParent or VolumeProblemKind.Illegal
+        or VolumeProblemKind.MissingParent or VolumeProblemKind.Illegal or VolumeProblemKind.Arriving
         or VolumeProblemKind.ChainLoop or VolumeProblemKind.ChainTooLong or VolumeProblemKind.ChainBroken;
 }

@@ -58,6 +58,11 @@ internal static class VolumeJoin
             add(VolumeProblemKind.BeingRemoved, "its removal has begun; it ends when no host can write to it");
         }
 
+        if (tags.MovedFrom is { } source)
+        {
+            add(VolumeProblemKind.Arriving, $"it is being moved here from domain {source} and is usable when it is gone from there; ask 'spm volume move' again, which goes on. If that domain is lost for good, take the tag {VolumeTags.MovedPrefix}{source} away (lvchange --deltag) and say '--legality legal'");
+        }
+
         var missing = string.Join(", ", new[] { tags.Image is null ? "IU_" : null, tags.Parent is null ? "PU_" : null, tags.Slot is null ? "MD_" : null }.OfType<string>());
         if (missing.Length > 0)
         {
@@ -89,7 +94,7 @@ internal static class VolumeJoin
                 add(VolumeProblemKind.ParentsDiffer, $"the tag names parent {parent}, slot {number} names {slot.Parent}; the slot counts");
             }
 
-            if (slot.Legality != VolumeLegality.Legal)
+            if (slot.Legality != VolumeLegality.Legal && tags.MovedFrom is null)
             {
                 add(VolumeProblemKind.Illegal, $"slot {number} says {slot.Legality}: an operation on its content has not ended");
             }

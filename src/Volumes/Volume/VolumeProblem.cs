@@ -48,6 +48,9 @@ public enum VolumeProblemKind
     /// <summary>The slot says ILLEGAL: an operation on the content began and has not ended.</summary>
     Illegal,
 
+    /// <summary>The target of a move that has not ended: it becomes usable when its source is gone.</summary>
+    Arriving,
+
     /// <summary>Our record contradicts the slot: oVirt wrote it later, or a write went astray.</summary>
     RecordContradicts,
 

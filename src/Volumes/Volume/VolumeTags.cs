@@ -21,6 +21,7 @@ public enum RemovalMark
 /// IU_&lt;image&gt;                   the disk it belongs to      IU__remove_me_&lt;image&gt;        being removed
 /// PU_&lt;volume&gt;                  parent, all zero: none     IU__remove_me_ZERO_&lt;image&gt;   being wiped and removed
 /// MD_&lt;n&gt;                        slot                        OVIRT_VOL_INITIALIZING       creation has not ended
+/// SPM_MOVED_FROM_&lt;domain&gt;       ours: whole, and not to be used before it is gone from that domain
 /// </code>
 /// </remarks>
 /// <param name="Image">Null when there is no IU_ tag.</param>
@@ -38,6 +39,10 @@ public sealed record VolumeTags(
     public const string SlotPrefix = "MD_";
     public const string RemovePrefix = "IU__remove_me_";
     public const string ZeroPrefix = "IU__remove_me_ZERO_";
+    public const string MovedPrefix = "SPM_MOVED_FROM_";
+
+    /// <summary>The domain that the volume is being moved from; null when it is at home here.</summary>
+    public Guid? MovedFrom { get; init; }
 
     /// <summary>The tags of an LV whose creation has begun: nothing else may be known of it yet.</summary>
     public static readonly VolumeTags Created = new(null, null, null, Initializing: true, RemovalMark.None, []);
@@ -48,7 +53,7 @@ public sealed record VolumeTags(
     public VolumeTags? Marked(RemovalMark removal) => Image is null ? null : this with { Removal = removal };
 
     /// <summary>Nothing is missing and nothing is under way: this LV is a volume that may be used.</summary>
-    public bool IsUsable => Image is not null && Parent is not null && Slot is not null && !Initializing && Removal == RemovalMark.None;
+    public bool IsUsable => Image is not null && Parent is not null && Slot is not null && !Initializing && Removal == RemovalMark.None && MovedFrom is null;
 
     /// <returns>In oVirt's spelling; <see cref="Others"/> last.</returns>
     public ImmutableArray<string> ToTags()
@@ -80,6 +85,11 @@ public sealed record VolumeTags(
             tags.Add(prefix + image);
         }
 
+        if (MovedFrom is { } domain)
+        {
+            tags.Add(MovedPrefix + domain);
+        }
+
         tags.AddRange(Others);
         return tags.ToImmutable();
     }
@@ -89,7 +99,7 @@ public sealed record VolumeTags(
     /// <param name="wrong">Tags of ours that are no good or contradict an earlier one. With any, the volume may be looked at, not used.</param>
     public static VolumeTags Parse(IEnumerable<string> tags, out ImmutableArray<string> wrong)
     {
-        Guid? image = null, parent = null;
+        Guid? image = null, parent = null, movedFrom = null;
         int? slot = null;
         var initializing = false;
         var removal = RemovalMark.None;
@@ -125,6 +135,10 @@ public sealed record VolumeTags(
             {
                 fits = TrySlot(tag, ref slot);
             }
+            else if (tag.StartsWith(MovedPrefix, StringComparison.Ordinal))
+            {
+                fits = TryUuid(tag, MovedPrefix, ref movedFrom);
+            }
             else
             {
                 others.Add(tag);
@@ -137,7 +151,7 @@ public sealed record VolumeTags(
         }
 
         wrong = bad.ToImmutable();
-        return new VolumeTags(image, parent, slot, initializing, removal, new(others.ToImmutable()));
+        return new VolumeTags(image, parent, slot, initializing, removal, new(others.ToImmutable())) { MovedFrom = movedFrom };
     }
 
     private static bool TryUuid(string tag, string prefix, ref Guid? uuid)

@@ -59,11 +59,18 @@ static class CliSpm
         return killed;
     }
 
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <param name="environment">What is set for it beside what is set for all.</param>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         Assert.True(File.Exists(Program), $"{Program} is not built");
         var start = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment.Remove("SPM_URL");
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
         return Process.Start(start)!;
     }
 

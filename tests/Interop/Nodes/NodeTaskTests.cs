@@ -48,6 +48,25 @@ public sealed class NodeTaskTests
         // Asked again it is not done again.
         Assert.Equal(kept, (await host.CreateVolumeAsync(Copy(kept, source, done))).Volume);
 
+        // A deletion that wipes: begun at a host that is not the SPM, seen by all, brought to its end.
+        var gone = ids.Next();
+        task = await host.BeginDeletionAsync($"v1/volumes/{source}?wipe=true&discard=true&request={gone}");
+        Assert.Equal((gone, "delete", source, false), (task.Task, task.Kind, task.Volume, task.CanCancel));
+        if (!task.HasEnded)
+        {
+            var refused = await Record.ExceptionAsync(() => host.CancelTaskAsync(gone));
+            Assert.True(refused is null or Refusal { Code: RefusalCode.Conflict }, $"{refused}");
+        }
+        while (!task.HasEnded)
+        {
+            task = await host.TaskAsync(gone, TimeSpan.FromMilliseconds(50));
+        }
+        Assert.Equal(("done", 1.0), (task.State, task.Progress));
+        Assert.True(task.Deleted!.FreedBytes >= 256 * Mib, $"{task.Deleted}");
+        Assert.DoesNotContain(await host.ListVolumesAsync(), volume => volume.Volume == source);
+        // Asked again, also for an answer, it is not done again.
+        Assert.Equal(source, (await host.DeleteVolumeAsync(source, gone, wipe: true)).Volume);
+
         // One that waits for us half-way when the role goes to another host: its part is taken back at once, nobody is dead.
         var (left, handed) = ($"{Guid.NewGuid()}", ids.Next());
         using (var early = new HttpClient { BaseAddress = new Uri(spm.Url) })

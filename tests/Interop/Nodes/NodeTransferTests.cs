@@ -82,7 +82,7 @@ public sealed class NodeTransferTests
             var remote = await cluster.SpmAsync("volume", "export", "again", back, "--format", "vpc", "--url", spm.Url);
             Assert.True(remote.ExitCode == 0, remote.Errors);
             Assert.Contains("identical", await NbdTool.RunAsync("qemu-img", "compare", "-f", "raw", "-F", "vpc", sent, back), StringComparison.Ordinal);
-            Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(back)!, "*.part*"));
+            Assert.Empty(Directory.GetFileSystemEntries(Path.GetDirectoryName(back)!, "*.part*"));
             var measured = await spm.Client.MeasureAsync("again");
             Assert.True(measured.VirtualSizeBytes >= Size && measured.CowBytes >= 153L * Mib, $"{measured}");
         }

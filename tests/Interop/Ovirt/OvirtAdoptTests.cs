@@ -1,5 +1,6 @@
 using OvirtSpm.Interop.Cli;
 using OvirtSpm.Interop.Nodes;
+using OvirtSpm.Leases.OnDisk;
 using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Interop.Ovirt;
@@ -148,6 +149,66 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
         (await CliSpm.RunAsync([.. Adopt, "--lun", domain.Path, "--yes"])).Succeeded();
         Assert.Equal(2, (await CliSpm.RunAsync("domain", "info", "--lun", domain.Path, "--json")).Succeeded().Json.GetProperty("epoch").GetInt64());
     }
+
+    /// R19: nothing is known of that host's watchdog, so that it counts with a minute of it.
+    [Fact]
+    public async Task After_a_crash_of_oVirts_SPM_adopting_waits_until_it_is_proven_dead_and_goes_on()
+    {
+        using var domain = await templates.CopyAsync();
+        await domain.SanlockAsync("acquire_id", "-s", domain.Lockspace(3), "-e", "vdsm-host-3", "-o", "1");
+        await domain.SanlockAsync("acquire", "-r", domain.SpmLease, "-i", "3", "-g", "1", "-o", "1");
+        var left = HostId(domain, 3);
+        // The host id and the SPM lease are judged one after the other, each for 8 T + W.
+        var adopted = (await CliSpm.RunAsync(TimeSpan.FromMinutes(6), [.. Adopt, "--lun", domain.Path, "--yes", "--wait"])).Succeeded();
+        Assert.True(adopted.Took > TimeSpan.FromSeconds(68), adopted.ToString());
+        var info = (await CliSpm.RunAsync("domain", "info", "--lun", domain.Path, "--json")).Succeeded().Json;
+        Assert.Equal((true, 2), (info.GetProperty("adopted").GetBoolean(), info.GetProperty("epoch").GetInt64()));
+        // Its host id is left as it was: sanlock's own host takes it again.
+        Assert.Equal(left, HostId(domain, 3));
+        await SanlockReadsAsync(domain);
+        domain.Lun.Lvm.MustRun("vgck", OvirtDomain.Uuid);
+    }
+
+    /// What came while our host id was being taken, seconds after everybody was judged.
+    [Fact]
+    public async Task A_host_of_oVirt_that_joins_beside_the_adopting_one_stops_it()
+    {
+        // It has to join within the 2 T that our own host id must have stayed; a machine that is busy may let it come too late.
+        for (var attempt = 1; !await JoinsBesideAsync(); attempt++)
+        {
+            Assert.True(attempt < 5, "in none of five attempts the adopting verb saw the host that joined beside it");
+        }
+    }
+
+    /// <returns>False when the domain was adopted before that host was there.</returns>
+    async Task<bool> JoinsBesideAsync()
+    {
+        using var domain = await templates.CopyAsync();
+        var before = domain.Backup();
+        using var adopting = CliSpm.Start([.. Adopt, "--lun", domain.Path, "--yes"]);
+        var (output, error) = (adopting.StandardOutput.ReadToEndAsync(), adopting.StandardError.ReadToEndAsync());
+        while (!adopting.HasExited && (LeaderRecord.TryParse(LeaderKind.HostId, HostId(domain, 240), out var lease) != RecordError.None || lease!.Timestamp == 0))
+        {
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        await domain.SanlockAsync("acquire_id", "-s", domain.Lockspace(3), "-e", "vdsm-host-3", "-o", "1");
+        await adopting.WaitForExitAsync(TestContext.Current.CancellationToken);
+        if (adopting.ExitCode == 0)
+        {
+            return false;
+        }
+        Assert.True(adopting.ExitCode == 1, await output + await error);
+        Assert.Contains("host id 3 ('vdsm-host-3') came meanwhile", await error, StringComparison.Ordinal);
+        Assert.Equal(before, domain.Backup());
+        // What it had is given back: sanlock's host has the domain to itself.
+        var (code, text) = await SanlockTool.DirectAsync("read_leader", "-r", domain.SpmLease);
+        Assert.Equal((0, "0"), (code, SanlockTool.Field(text, "timestamp")));
+        (code, text) = await SanlockTool.DirectAsync("read_leader", "-s", domain.Lockspace(240));
+        Assert.Equal((0, "0"), (code, SanlockTool.Field(text, "timestamp")));
+        return true;
+    }
+
+    static byte[] HostId(OvirtDomain domain, int host) => domain.Lun.Read(domain.OffsetOf("ids") + (host - 1) * 512, 512);
 
     [Fact]
     public async Task A_released_domain_wants_nobody_in_it_and_nothing_active()

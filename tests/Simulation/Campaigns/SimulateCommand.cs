@@ -10,6 +10,9 @@ internal static class SimulateCommand
     private const double LeastShare = 0.05;
     private const int RowsOnFailure = 40;
 
+    /// <summary>A long search says where it is.</summary>
+    private static readonly TimeSpan ToldEvery = TimeSpan.FromMinutes(1);
+
     public static int Run(string[] args)
     {
         if (SimulateOptions.Parse(args) is not { } options)
@@ -28,7 +31,11 @@ internal static class SimulateCommand
 
         var clock = Stopwatch.StartNew();
         var campaign = new Campaign(options.Seed, options.Seeds, options.Hosts);
-        campaign.Run(Environment.ProcessorCount);
+        using (new Timer(_ => Console.Error.WriteLine($"{campaign.Done:N0} of {options.Seeds:N0} seeds, none failed yet"), null, ToldEvery, ToldEvery))
+        {
+            campaign.Run(Environment.ProcessorCount);
+        }
+
         Report(campaign, clock.Elapsed);
         return campaign.Failure is { } failure ? Explain(failure.Seed, options.Hosts) : 0;
     }

@@ -41,7 +41,7 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> CreateVolumeAsync(CreateVolumeRequest request, IProgress<double>? progress = null, CancellationToken stop = default) => Task.FromResult(Volume with { Volume = request.Volume });
 
-    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false) =>
+    public Task<DeleteVolumeReply> DeleteVolumeAsync(string reference, string? request = null, bool wipe = false, bool discard = false, IProgress<double>? progress = null) =>
         Task.FromResult(new DeleteVolumeReply(reference, 1, 2));
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => Task.FromResult(Volume with { Volume = reference, State = change.ToString() });

@@ -16,6 +16,15 @@ sealed class ScriptedTasks : ITaskVerbs
 
     public TaskReply Begin(string reference, VolumeChange change) => Begin(change.Request!, "merge", reference);
 
+    public TaskCompletionSource<DeleteVolumeReply> Deletion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TaskReply BeginDeletion(string reference, string? request, bool wipe, bool discard) => Board.Begin(
+        request!, $"delete {(wipe ? "wipe" : "")}{(discard ? "discard" : "")}", reference, "it is brought to its end", progress =>
+        {
+            Progress = progress;
+            return Deletion.Task;
+        });
+
     public IReadOnlyList<TaskReply> List() => Board.List();
 
     public async Task<TaskReply> GetAsync(string task, TimeSpan wait)

@@ -93,6 +93,36 @@ public sealed class TaskApiTests
         }
     }
 
+    [Fact]
+    public async Task A_deletion_that_empties_is_followed_and_not_cancelled()
+    {
+        var tasks = new ScriptedTasks();
+        await using var served = await ServedNode.StartAsync(new ScriptedNode { Tasks = tasks });
+        await using var client = new NodeClient(served.Url);
+        var half = new TaskCompletionSource();
+        var deleting = client.DeleteVolumeAsync("v", Id, wipe: true, discard: true, new Seen(share =>
+        {
+            if (share == 0.5)
+            {
+                half.TrySetResult();
+            }
+        }));
+        while (tasks.Progress is null)
+        {
+            Assert.False(deleting.IsCompleted);
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        tasks.Progress.Report(0.5);
+        await half.Task;
+        var running = await client.TaskAsync(Id);
+        Assert.Equal(("delete wipediscard", "v", "running", false), (running.Kind, running.Volume, running.State, running.CanCancel));
+        Assert.Equal(RefusalCode.Conflict, (await Assert.ThrowsAsync<Refusal>(() => client.CancelTaskAsync(Id))).Code);
+        tasks.Deletion.SetResult(new DeleteVolumeReply("v", 4096, 7, ["a device"]));
+        var deleted = await deleting;
+        Assert.Equal((4096, "a device"), (deleted.FreedBytes, Assert.Single(deleted.NotDiscarded!)));
+        Assert.Equal("done", (await client.TaskAsync(Id)).State);
+    }
+
     sealed class Seen(Action<double> act) : IProgress<double>
     {
         public void Report(double value) => act(value);

@@ -1,5 +1,6 @@
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Pool;
+using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.Domain;
 
@@ -44,6 +45,41 @@ public sealed class SpaceRulesTests
         await SpaceSetting.SetAsync(term.Term, new SpaceRequest(ReserveMib: 0));
         await term.Removal.DeleteAsync($"{persons}");
         await term.CreateAsync();
+    }
+
+    /// Filled from outside a volume is new until it is full: however far it has come, the reserve is not its.
+    [Fact]
+    public async Task An_upload_and_an_import_leave_the_reserve_to_running_guests()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var guest = await term.CreateAsync(bytes: 16L << 30);
+        await SpaceSetting.SetAsync(term.Term, new SpaceRequest(ReserveMib: 1024));
+        // Eight are kept: an upload begins with one and gets five more.
+        await GuestAsync(term, guest, term.Term.Volumes.Group.FreeExtents + 1 - 8 - 6);
+        var upload = new Upload(1 << 20, TimeSpan.FromHours(1), TimeProvider.System);
+        var transfer = new ScriptedTransfer { Disk = new Api.MemoryDisk(1 << 20) };
+        term.Transfer = transfer;
+        using var cancel = new CancellationTokenSource();
+        var sent = term.Creation.CreateAsync(TestTerm.Request(Guid.NewGuid(), bytes: 4L << 30), outside: new ImageOrigin.Sent(upload), stop: cancel.Token);
+        await upload.Opened;
+        var begun = term.Term.Volumes.View().Volumes.Single(volume => volume.Tags.Initializing).AllocatedBytes / Extent;
+        Assert.Equal(6 * Extent, (await transfer.Grow!(6 * Extent)).Sum(segment => segment.LengthBytes));
+        var refused = await Assert.ThrowsAsync<Refusal>(() => transfer.Grow!(7 * Extent));
+        Assert.Equal(RefusalCode.NoSpace, refused.Code);
+        Assert.Contains("1 GiB are kept for running guests", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((8, true), (term.Term.Volumes.Group.FreeExtents, begun < 6));
+        await GuestAsync(term, guest, term.Term.Volumes.Group.Find($"{guest}")!.ExtentCount + 8);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sent);
+
+        // Six are free again, all of them kept; an import needs four.
+        using var file = VolumeImportTests.Source(1 << 30);
+        refused = await Assert.ThrowsAsync<Refusal>(() => term.Creation.CreateAsync(TestTerm.Request(Guid.NewGuid(), bytes: 0), outside: new ImageOrigin.FileOf(file)));
+        Assert.Equal(RefusalCode.NoSpace, refused.Code);
+        Assert.Equal(6, term.Term.Volumes.Group.FreeExtents);
+        await SpaceSetting.SetAsync(term.Term, new SpaceRequest(ReserveMib: 256));
+        await term.Creation.CreateAsync(TestTerm.Request(Guid.NewGuid(), bytes: 0), outside: new ImageOrigin.FileOf(file));
+        Assert.Equal(2, term.Term.Volumes.Group.FreeExtents);
     }
 
     [Fact]
@@ -107,7 +143,7 @@ public sealed class SpaceRulesTests
     public async Task A_crossing_is_logged_once_and_warned_of_until_it_is_over()
     {
         var (term, log) = (await TestDomain.LeadAsync(await TestDomain.LunAsync()), new List<string>());
-        var monitor = new SpaceMonitor(new Activation.ManualClock(), log.Add);
+        var monitor = new SpaceMonitor(term.Domain.Devices, new Activation.ManualClock(), log.Add);
         void See() => monitor.Saw(term.Term.Volumes.Group);
         string? Warning() => SpaceMonitor.Warning(SpaceRules.Of(term.Term.Volumes.View()), monitor.Watch);
         See();

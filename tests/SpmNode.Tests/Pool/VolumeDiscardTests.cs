@@ -33,13 +33,22 @@ public sealed class VolumeDiscardTests
             Assert.Equal(SlotUse.Working, Assert.Single((await host.Maps.ReadAllAsync()).UsersOf(slot)).Use);
             Assert.Equal(wipe ? segments : [], host.Zeroed.Skip(zeroedBefore));
         };
-        var deleted = await host.DeleteAsync(new RequestId(7, Life, 1), volume, wipe, discard: true);
+        var told = new List<double>();
+        var deleted = await host.Removal.DeleteAsync($"{volume}", new RequestId(7, Life, 1), wipe, discard: true, new Told(told.Add));
+        // The zeros are half of the work where there are any.
+        Assert.Equal(wipe ? [0.5, 1] : [1.0], told);
         Assert.True(looked);
         Assert.Equal(segments, host.Discarded);
         Assert.Equal(["memory"], deleted.NotDiscarded);
         Assert.Null(host.Term.Volumes.Find(volume));
         Assert.Empty((await host.Maps.ReadAllAsync()).UsersOf(slot));
         await host.EndAsync();
+    }
+
+    /// <summary>At once, unlike Progress.</summary>
+    sealed class Told(Action<double> tell) : IProgress<double>
+    {
+        public void Report(double value) => tell(value);
     }
 
     [Fact]

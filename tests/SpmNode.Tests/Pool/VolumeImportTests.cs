@@ -91,7 +91,7 @@ public sealed class VolumeImportTests
         Assert.Equal(writes, term.Lun.Writes);
     }
 
-    static ImageSource Source(long bytes) => new("disk.raw", DiskFormat.Raw, new NoFile(), bytes);
+    internal static ImageSource Source(long bytes) => new("disk.raw", DiskFormat.Raw, new NoFile(), bytes);
 
     sealed class NoFile : IImageFile
     {

@@ -88,6 +88,9 @@ sealed class MemoryLun : ILun
     /// <summary>What is on the disk now, on a disk of its own.</summary>
     public MemoryLun Copy() => new(disk.Copy(), sector) { Path = Path };
 
+    /// <summary>The same on a disk that was made larger, or cut.</summary>
+    public MemoryLun Resized(long sizeBytes) => new(disk.Copy(sizeBytes), sector) { Path = Path };
+
     public byte[] Peek(long offset, int length)
     {
         var bytes = new byte[length];
@@ -190,11 +193,11 @@ sealed class MemoryLun : ILun
 
         public long SizeBytes => sizeBytes;
 
-        public Disk Copy()
+        public Disk Copy(long? otherSize = null)
         {
             lock (Locks)
             {
-                return new Disk(sizeBytes) { pages = new(pages) };
+                return new Disk(otherSize ?? sizeBytes) { pages = new(pages) };
             }
         }
 

@@ -16,7 +16,14 @@ sealed class ScriptedTransfer : IImageTransfer
     /// <summary>Where what is sent goes.</summary>
     public IRawDisk? Disk { get; init; }
 
-    public Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop) => Task.FromResult(Disk!);
+    /// <summary>What whoever fills the opened disk asks for more extents.</summary>
+    public GrowLayer? Grow { get; private set; }
+
+    public Task<IRawDisk> OpenAsync(ImageLayer target, GrowLayer? grow, Func<bool> mayWrite, CancellationToken stop)
+    {
+        Grow = grow;
+        return Task.FromResult(Disk!);
+    }
 
     public Task<IRawDisk> OpenAsync(IReadOnlyList<ImageLayer> chain, CancellationToken stop) => Task.FromResult(Disk!);
 

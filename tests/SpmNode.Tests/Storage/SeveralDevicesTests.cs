@@ -9,6 +9,7 @@ using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Activation;
 using OvirtSpm.Volumes.Domain;
+using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Tests.Storage;
@@ -205,6 +206,14 @@ public sealed class SeveralDevicesTests
         Assert.Contains("unplugged", Assert.Single(later.Domain.Devices.Missing()), StringComparison.Ordinal);
         var onSecond = later.Group.PhysicalVolumes[1].ExtentCount - 2;
         Assert.Equal(later.Group.FreeExtents - onSecond, later.Domain.Devices.FreeExtents(later.Group));
+        // Said as it is: free is what can be given, and what is away is not taken for allocated either.
+        var given = later.Domain.Devices.FreeExtents(later.Group);
+        var space = SpaceRules.Of(later.Group, later.Domain.Devices);
+        Assert.Equal((given * Extent, onSecond * Extent, 4 * Extent), (space.FreeBytes, space.UnseenBytes, space.AllocatedBytes));
+        var full = PoolRefusals.Of(await later.TryCreateAsync("large", given + 1), "volume large was not created", later.Group);
+        Assert.Equal(
+            $"volume large was not created: the pool is full. {SizeText.Format((given + 1) * Extent)} are needed, {SizeText.Format(given * Extent)} are free; {SizeText.Format(onSecond * Extent)} more lie on devices that are not seen, and are not given. Delete volumes or add a device.",
+            full.Message);
         var near = await later.CreateAsync("near", 2);
         Assert.Equal(0, near.Segments[0].Areas[0].PvIndex);
         var refused = Assert.Throws<Refusal>(() => later.Domain.Devices.Require(later.Group, "wide"));
@@ -359,6 +368,9 @@ public sealed class SeveralDevicesTests
 
         public async Task<LogicalVolume> CreateAsync(string name, long extents, params string[] tags) => await ChangeAsync(
             name, draft => draft.CreateLinear(name, LvmUuid.FromRandomBytes(RandomIdentity.Bytes(new TestChoice(term.Fence.Epoch * 100 + (ulong)++made), LvmUuid.Length)), extents, tags, DateTimeOffset.UnixEpoch, "h"));
+
+        public Task<PoolResult> TryCreateAsync(string name, long extents) => term.Worker.SubmitAsync(
+            "create", draft => draft.CreateLinear(name, LvmUuid.FromRandomBytes(new byte[LvmUuid.Length]), extents, [], DateTimeOffset.UnixEpoch, "h"));
 
         public Task<LogicalVolume> ExtendAsync(string name, long extents, Func<PhysicalVolume, bool> seen) => ChangeAsync(name, draft => draft.Extend(name, extents, seen));
 

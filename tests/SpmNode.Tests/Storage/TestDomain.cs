@@ -25,10 +25,13 @@ static class TestDomain
 
     public static DomainCreator Creator(ILun lun) => new(lun, TimeProvider.System, new TestChoice(), "test");
 
-    static async Task<MemoryLun> MakeAsync()
+    static Task<MemoryLun> MakeAsync() => LunAsync(Uuid);
+
+    /// <summary>A disk of its own with a domain of its own.</summary>
+    public static async Task<MemoryLun> LunAsync(Guid domain)
     {
         var lun = new MemoryLun();
-        await Creator(lun).CreateAsync(new DomainOptions(Uuid, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0));
+        await Creator(lun).CreateAsync(new DomainOptions(domain, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0));
         return lun;
     }
 
@@ -111,6 +114,7 @@ sealed class TestTerm
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public OperationRecovery Recovery { get; }
+    public MoveEnd Moving => new(Term, Work, Removal, Creation);
     public RequestDesk Desk { get; }
     public List<string> Notes { get; } = [];
     public Task Writing { get; }
@@ -190,6 +194,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
     {
         await (Discarding?.Invoke() ?? Task.CompletedTask);
         Discarded.AddRange(segments);
+        done?.Invoke(segments.Sum(segment => segment.LengthBytes));
         return ["memory"];
     }
 
@@ -200,6 +205,7 @@ sealed class MarkingImager(ILun lun) : IVolumeImager
         {
             // The first block of each stands for all of it.
             await lun.Data.ZeroAsync(segment.PvOffsetBytes, Mark.Length, mayPunch: false);
+            done?.Invoke(segment.LengthBytes);
         }
         Zeroed.AddRange(segments);
     }

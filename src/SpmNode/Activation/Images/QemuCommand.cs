@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -40,17 +39,8 @@ static class QemuCommand
             : throw Refusal.Unavailable($"{what} failed in qemu-img: {(await complaint).Trim()}");
     }
 
-    static Process Start(IEnumerable<string> arguments)
-    {
-        try
-        {
-            return Process.Start(new ProcessStartInfo("qemu-img", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        }
-        catch (Win32Exception)
-        {
-            throw Refusal.Unavailable("qemu-img is not installed; it makes and changes the qcow2 images of thin volumes. Install qemu-utils, or use raw volumes.");
-        }
-    }
+    static Process Start(IEnumerable<string> arguments) => QemuProcess.Start(
+        "qemu-img", arguments, "qemu-img is not installed; it makes and changes the qcow2 images of thin volumes. Install qemu-utils, or use raw volumes.");
 
     /// <summary>With -p it draws "    (12.34/100%)" and a carriage return, again and again.</summary>
     static async Task<string> ReadAsync(StreamReader reader, IProgress<double>? progress)

@@ -14,21 +14,23 @@ sealed class ServedFile : IAsyncDisposable
     readonly IServedVolume served;
     readonly DiskFormat format;
 
-    ServedFile(string directory, IServedVolume served, DiskFormat format) => (Directory, this.served, this.format) = (directory, served, format);
+    readonly ScratchDirectory directory;
 
-    /// <summary>For this work alone, mode 0700.</summary>
-    public string Directory { get; }
+    ServedFile(ScratchDirectory directory, IServedVolume served, DiskFormat format) => (this.directory, this.served, this.format) = (directory, served, format);
+
+    /// <summary>For this work alone.</summary>
+    public string Directory => directory.Path;
 
     public static ServedFile Serve(IVolumeServer server, string scratch, ImageSource source)
     {
-        var directory = ServedLayers.NewDirectory(scratch);
+        var directory = ScratchDirectory.Create(scratch, QemuImager.SocketPrefix);
         try
         {
-            return new ServedFile(directory, server.Serve(Path.Combine(directory, ExportName), new FileExport(ExportName, source.File)), source.Format);
+            return new ServedFile(directory, server.Serve(directory.At(ExportName), new FileExport(ExportName, source.File)), source.Format);
         }
         catch
         {
-            System.IO.Directory.Delete(directory, recursive: true);
+            directory.Dispose();
             throw;
         }
     }
@@ -75,6 +77,6 @@ sealed class ServedFile : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await served.DisposeAsync();
-        System.IO.Directory.Delete(Directory, recursive: true);
+        directory.Dispose();
     }
 }

@@ -15,10 +15,12 @@ sealed class ServedLayers : IAsyncDisposable
 
     readonly List<ImageLayer> layers;
 
-    ServedLayers(string directory, IEnumerable<ImageLayer> layers) => (Directory, this.layers) = (directory, [.. layers]);
+    readonly ScratchDirectory directory;
 
-    /// <summary>For this work alone, mode 0700.</summary>
-    public string Directory { get; }
+    ServedLayers(ScratchDirectory directory, IEnumerable<ImageLayer> layers) => (this.directory, this.layers) = (directory, [.. layers]);
+
+    /// <summary>For this work alone.</summary>
+    public string Directory => directory.Path;
 
     /// <param name="mayWrite">R13: asked before every write; null serves everything read-only.</param>
     /// <param name="writable">Which of the layers may be written.</param>
@@ -26,7 +28,7 @@ sealed class ServedLayers : IAsyncDisposable
         PoolDomain domain, IVolumeServer server, string scratch, TimeProvider clock,
         IReadOnlyList<ImageLayer> layers, Func<bool>? mayWrite, Func<ImageLayer, bool> writable, GrowLayer? grow = null)
     {
-        var all = new ServedLayers(NewDirectory(scratch), layers);
+        var all = new ServedLayers(ScratchDirectory.Create(scratch, QemuImager.SocketPrefix), layers);
         try
         {
             foreach (var layer in layers)
@@ -52,14 +54,6 @@ sealed class ServedLayers : IAsyncDisposable
         }
     }
 
-    /// <summary>For one piece of work alone; the next life of the node removes what a killed one left.</summary>
-    public static string NewDirectory(string scratch)
-    {
-        var directory = Path.Combine(scratch, QemuImager.SocketPrefix + Guid.NewGuid().ToString("N")[..8]);
-        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return directory;
-    }
-
     static async Task<GrowthAnswer> GrowAsync(VolumeExport export, GrowLayer grow, long bytes, Func<SegmentReply, VolumeSegment> locate)
     {
         try
@@ -75,7 +69,7 @@ sealed class ServedLayers : IAsyncDisposable
     }
 
     /// <summary>Short: the path of a Unix socket has 103 bytes, and two uuids are in it already.</summary>
-    public string SocketOf(ImageLayer layer) => Path.Combine(Directory, $"{layers.IndexOf(layer)}");
+    public string SocketOf(ImageLayer layer) => directory.At($"{layers.IndexOf(layer)}");
 
     public string UriOf(ImageLayer layer) => $"nbd+unix:///{layer.Volume}?socket={SocketOf(layer)}";
 
@@ -90,6 +84,6 @@ sealed class ServedLayers : IAsyncDisposable
         {
             await export.DeactivateAsync(Timeout.InfiniteTimeSpan);
         }
-        System.IO.Directory.Delete(Directory, recursive: true);
+        directory.Dispose();
     }
 }

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using OvirtSpm.Monitor.Qmp;
@@ -44,7 +43,7 @@ sealed class StorageDaemon : IAsyncDisposable
     static async Task<StorageDaemon> OpenAsync(
         IEnumerable<string> nodes, string directory, string root, string name, IReadOnlyList<ImageLayer> chain, TimeProvider clock, CancellationToken stop)
     {
-        var process = Start([.. nodes, "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp", "--pidfile", PidFile(directory)]);
+        var process = Start([.. nodes, "--chardev", "stdio,id=qmp", "--monitor", "chardev=qmp"]);
         var complaint = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
@@ -165,25 +164,6 @@ sealed class StorageDaemon : IAsyncDisposable
         process.Dispose();
     }
 
-    /// <summary>One that outlived a program that was killed: it does not end when nobody talks to it any more.</summary>
-    public static void EndLeftover(string directory)
-    {
-        try
-        {
-            if (int.TryParse(File.ReadAllText(PidFile(directory)), out var pid) && File.ReadAllText($"/proc/{pid}/cmdline").Contains(directory, StringComparison.Ordinal))
-            {
-                using var daemon = Process.GetProcessById(pid);
-                daemon.Kill();
-            }
-        }
-        catch (Exception gone) when (gone is IOException or ArgumentException or InvalidOperationException)
-        {
-            // No daemon was started there, or it has ended.
-        }
-    }
-
-    static string PidFile(string directory) => Path.Combine(directory, "pid");
-
     static double Share(JsonElement job) =>
         job.GetProperty("total-progress").GetDouble() is > 0 and var total ? job.GetProperty("current-progress").GetDouble() / total : 0;
 
@@ -206,20 +186,6 @@ sealed class StorageDaemon : IAsyncDisposable
 
     static string? Last(string complaint) => complaint.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
 
-    static Process Start(IEnumerable<string> arguments)
-    {
-        try
-        {
-            return Process.Start(new ProcessStartInfo("qemu-storage-daemon", arguments)
-            {
-                RedirectStandardError = true,
-                RedirectStandardOutput = true,
-                RedirectStandardInput = true,
-            })!;
-        }
-        catch (Win32Exception)
-        {
-            throw Refusal.Unavailable("qemu-storage-daemon is not installed; it opens chains of images. Install qemu-system-common.");
-        }
-    }
+    static Process Start(IEnumerable<string> arguments) => QemuProcess.Start(
+        "qemu-storage-daemon", arguments, "qemu-storage-daemon is not installed; it opens chains of images. Install qemu-system-common.", talks: true);
 }

@@ -4,6 +4,9 @@ using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Pool.Images;
 
+/// <summary>Writes what another domain's volume holds into these extents, and proves that it is there.</summary>
+delegate Task FillArrival(IReadOnlyList<SegmentReply> segments, CancellationToken stop);
+
 /// <summary>What a new volume begins with.</summary>
 abstract record ImageOrigin
 {
@@ -21,6 +24,9 @@ abstract record ImageOrigin
 
     /// <summary>What somebody sends, piece by piece.</summary>
     public sealed record Sent(Upload Upload) : ImageOrigin;
+
+    /// <summary>Another domain's volume, byte for byte, under the same uuid; not to be used before it is gone from there.</summary>
+    public sealed record Arrival(Guid From, VolumeInfo Volume, FillArrival Fill) : ImageOrigin;
 
     /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
     /// <returns>The request with its size and image given.</returns>

@@ -10,6 +10,7 @@ namespace OvirtSpm.Node.Pool.Recovery;
 /// the LV is gone               done
 /// marked, no map names it      removed, done
 /// marked, in use somewhere     the mark is taken back, undone: as the removal itself would have
+/// marked, with a child         waits for the child, which goes first; a child that stays keeps it: taken back, undone
 /// marked for wiping            zeros again, removed, done; whoever uses it is waited for: part of it may be zeros already
 /// not marked                   undone
 /// </code>
@@ -24,7 +25,18 @@ sealed class RemoveRule(SpmTerm term, VolumeRemoval removal, OperationKind kind 
         var volume = term.Volumes.Find(operation.Volume);
         if (volume is not null && volume.Tags.Removal != RemovalMark.None)
         {
+            // Volumes that were to go together, as a chain that was moved: never the parent before what is read through it.
+            var children = ImageChain.ChildrenOf(volume.Uuid, term.Volumes.View().Volumes);
+            if (children.Any(child => child.Tags.Removal != RemovalMark.None))
+            {
+                throw Refusal.Unavailable($"volume {volume.Name} goes when {children[0].Name} is gone, which is read through it.");
+            }
             using var locked = locks?.Invoke(volume);
+            if (!children.IsEmpty)
+            {
+                await removal.KeepAsync(volume, operation);
+                return OperationOutcome.Undone;
+            }
             var ended = await removal.ResumeAsync(volume, operation);
             await (childLeft?.Invoke(volume.Parent) ?? Task.CompletedTask);
             return ended;
