@@ -8,8 +8,10 @@ namespace OvirtSpm.Lab.Hosts;
 /// <summary>A virtual host: a real kernel under software emulation, with this machine's files read-only as its root.</summary>
 internal sealed class LabHost : IAsyncDisposable
 {
-    /// <summary>The processor's own counter is measured while it starts, on a busy machine wrongly: one host's seconds would be another's minute.</summary>
+    /// <summary>The processor's own counter is measured against another clock while the host boots, which a busy machine disturbs; this one is not.</summary>
     private const string Clock = "clocksource=hpet tsc=unstable";
+
+    private const int Sigstop = 19, Sigcont = 18;
 
     private readonly LabRun _run;
     private readonly ChildProcess _process;
@@ -92,10 +94,10 @@ internal sealed class LabHost : IAsyncDisposable
         return outcome.Output;
     }
 
-    /// <summary>All its clocks stand still; writes that are on their way land.</summary>
-    public Task FreezeAsync() => ExecuteAsync("stop");
+    /// <summary>It stands still with all that is on its way, while time goes on: its clocks show that afterwards.</summary>
+    public void Freeze() => Signal(Sigstop);
 
-    public Task ThawAsync() => ExecuteAsync("cont");
+    public void Thaw() => Signal(Sigcont);
 
     /// <summary>As when the cable is pulled.</summary>
     public Task CutNetworkAsync(bool cut = true) => ExecuteAsync("set_link", json =>
@@ -144,6 +146,8 @@ internal sealed class LabHost : IAsyncDisposable
             }
         }
     }
+
+    private void Signal(int signal) => Assert.True(ProcessIdentity.Of(_process.Pid)?.Signal(signal));
 
     private async Task ExecuteAsync(string command, Action<System.Text.Json.Utf8JsonWriter>? arguments = null) =>
         await _monitor.ExecuteAsync(command, arguments, TestContext.Current.CancellationToken);

@@ -73,7 +73,4 @@ internal sealed class LabNode(LabHost host, string device)
 
     /// <summary>A signal to the node's process.</summary>
     public Task SignalAsync(string signal) => host.DoAsync($"kill -{signal} $(cat {State}/pid)");
-
-    /// <summary>Asks any node of the pool, from this host.</summary>
-    public Task<ToolOutcome> SpmAsync(string arguments, TimeSpan? patience = null) => host.RunAsync($"{Program} {arguments} --url {Url}", patience);
 }

@@ -68,28 +68,47 @@ internal sealed class LabPool : IAsyncDisposable
     }
 
     /// <summary>A host that came back takes its part again.</summary>
-    public static Task FollowsAsync(LabNode node)
+    public static Task FollowsAsync(LabNode node) => IsAsync(node, "following");
+
+    public static async Task<StatusReply> IsAsync(LabNode node, string role)
     {
         StatusReply? seen = null;
-        return LabWait.UntilAsync(LabWait.Patience, () => $"{node.Host.Name} follows: {seen}; {node.Log}",
-            async () => (seen = await node.StatusAsync()) is { Role: "following" });
+        await LabWait.UntilAsync(LabWait.Patience, () => $"{node.Host.Name} is {role}: {seen}; {node.Log}", async () => (seen = await node.StatusAsync())?.Role == role);
+        return seen!;
     }
 
     public async Task<string> CreateVolumeAsync(LabNode by)
     {
-        var outcome = await by.SpmAsync("volume create --size 1G --format cow --json");
-        Assert.True(outcome.ExitCode == 0, outcome.Excerpt);
-        var reply = JsonDocument.Parse(outcome.Output).RootElement;
-        var volume = reply.GetProperty("volume").GetString()!;
+        var volume = $"{Guid.NewGuid()}";
+        var reply = await AskAsync(by, "/v1/volumes", new CreateVolumeRequest(volume, null, 1L << 30, "cow", null, false));
         _acknowledged[volume] = reply.GetProperty("allocatedBytes").GetInt64();
         return volume;
     }
 
     public async Task ExtendAsync(LabNode by, string volume, int mebibytes)
     {
-        var outcome = await by.SpmAsync($"volume extend {volume} {mebibytes}M --json");
-        Assert.True(outcome.ExitCode == 0, outcome.Excerpt);
-        _acknowledged[volume] = JsonDocument.Parse(outcome.Output).RootElement.GetProperty("allocatedBytes").GetInt64();
+        var reply = await AskAsync(by, $"/v1/volumes/{volume}/extend", new ExtendVolumeRequest((long)mebibytes << 20, null, null, null));
+        _acknowledged[volume] = reply.GetProperty("allocatedBytes").GetInt64();
+    }
+
+    /// <summary>Asked until it is done, of the SPM where the node says so: an SPM that cannot keep up with its timeouts on a busy machine is
+    /// replaced by another one, and asking twice is harmless.</summary>
+    private async Task<JsonElement> AskAsync<T>(LabNode node, string path, T content)
+    {
+        var (code, body) = (0, "");
+        await LabWait.UntilAsync(LabWait.Patience, () => $"{path} is done: {code} {body}", async () =>
+        {
+            (code, body) = await node.AskAsync("POST", path, JsonSerializer.Serialize(content, JsonSerializerOptions.Web));
+            if (code == 307)
+            {
+                foreach (var other in _nodes.Where(other => other != node && other.Host.IsOn))
+                {
+                    node = await other.StatusAsync() is { Role: "leading" } ? other : node;
+                }
+            }
+            return code is 200 or 201;
+        });
+        return JsonDocument.Parse(body).RootElement;
     }
 
     /// <summary>Stock lvm2, on a host of the pool with a real device-mapper, accepts the metadata and sees all that was acknowledged.</summary>
