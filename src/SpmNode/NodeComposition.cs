@@ -5,6 +5,7 @@ using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Activation.Images;
+using OvirtSpm.Node.Activation.Mapped;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Dashboard;
@@ -148,7 +149,11 @@ static class NodeComposition
         var (kind, watchdog) = Watchdog(options, domain, log);
         var guard = new TermGuard(kind, watchdog, options.KillTimer ? new KillTimer() : null, domain.Timing.Expiry, health);
         var membership = new Membership(domain, identity, domain.Timing, BootClock, Choice, guard: guard);
-        var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner);
+        var mapped = Maps(options, domain);
+        var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner)
+        {
+            IsMapped = slot => mapped?.StillMaps(domain.Group, slot) ?? false,
+        };
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };
         var sockets = SocketDirectory(options, domain);
@@ -162,7 +167,7 @@ static class NodeComposition
         };
         var activator = new VolumeActivator(
             domain, membership, maps, server, volume => growth.ForHeldWrites(volume, size => node!.Guests.Grew(new VolumeKey(domain.Uuid, volume), size)),
-            sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log);
+            sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log) { Mapped = mapped };
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
             growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
@@ -194,6 +199,11 @@ static class NodeComposition
     }
 
     public static Task WarmUpTakeoverAsync() => TakeoverWarmup.RunAsync(BootClock, Choice);
+
+    /// <summary>Looked at also where nothing is mapped: a former life of this node may have mapped what its guests still have open.</summary>
+    static VolumeMaps? Maps(NodeOptions options, PoolDomain domain) => options.Activation == "dm"
+        ? new VolumeMaps(DeviceMapper.OpenFor(domain.Uuid), mapsNew: true, BootClock)
+        : DeviceMapper.TryOpen() is { } mapper ? new VolumeMaps(mapper, mapsNew: false, BootClock) : null;
 
     static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
     {

@@ -33,8 +33,11 @@ static class NodeHost
         Log(node.Membership.Guard.Watchdog.IsUnsafe
             ? "watchdog: none (unsafe): one host acknowledges changes at any moment, but a write already queued when this host hangs may land late"
             : $"watchdog: {node.Membership.Guard.Watchdog.Name}, armed while this node is SPM; resets this machine within {domain.Timing.WatchdogTimeout.TotalSeconds:0} s of a deadline it cannot keep");
-        _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
-        _ = NodeComposition.WarmUpTakeoverAsync();
+        if (options.WarmUp)
+        {
+            _ = Warmup.RunAsync($"http://{listener.LocalEndPoint}");
+            _ = NodeComposition.WarmUpTakeoverAsync();
+        }
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
         using var ended = new CancellationTokenSource();
         var sleep = node.SleepWatch?.RunAsync(ended.Token) ?? Task.CompletedTask;

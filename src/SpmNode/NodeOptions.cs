@@ -31,6 +31,9 @@ sealed class NodeOptions
     /// <summary>Where the sockets of active volumes are; <c>/run/spm</c>, or <c>run</c> in another state directory.</summary>
     public string? RunDirectory { get; set; }
 
+    /// <summary><c>nbd</c>: this node serves volumes on sockets. <c>dm</c>: the kernel maps them, as LVM does.</summary>
+    public string Activation { get; set; } = "nbd";
+
     /// <summary>R21: <c>none</c> (unsafe), <c>wdmd</c>, or the path of a watchdog device such as <c>/dev/watchdog</c>.</summary>
     public string Watchdog { get; set; } = "none";
 
@@ -45,6 +48,9 @@ sealed class NodeOptions
 
     /// <summary>R25: the kernel kills this process at the deadline of an SPM that did not end its term, also when it is stopped.</summary>
     public bool KillTimer { get; set; } = true;
+
+    /// <summary>Compile at start what the first extend and the first takeover need. Off for emulated machines, where that takes minutes.</summary>
+    public bool WarmUp { get; set; } = true;
 
     /// <summary>For a file standing in for a LUN: 512 (default) or 4096.</summary>
     public int? SectorSize { get; set; }

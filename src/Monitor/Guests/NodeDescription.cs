@@ -9,4 +9,7 @@ public sealed record NodeDescription(string NodeName, string Driver, string File
 {
     /// <summary>Path of the Unix socket if this node is an NBD client on one; null for every other node.</summary>
     public string? NbdSocketPath => Driver == "nbd" ? NbdAddress.SocketPath(FileName) : null;
+
+    /// <summary>Path of the block device if this node has one open; null for every other node.</summary>
+    public string? DevicePath => Driver == "host_device" ? FileName : null;
 }

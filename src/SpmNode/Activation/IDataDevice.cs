@@ -11,6 +11,9 @@ public interface IDataDevice
 {
     string Name { get; }
 
+    /// <summary><c>MAJOR:MINOR</c>; null for a file.</summary>
+    string? Number => null;
+
     /// <summary>512 or 4096.</summary>
     int SectorSize { get; }
 

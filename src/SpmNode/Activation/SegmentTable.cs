@@ -81,6 +81,22 @@ public sealed class SegmentTable
         next.AllocatedBytes >= AllocatedBytes
         && next.Locate(0, AllocatedBytes).SequenceEqual(segments);
 
+    /// <summary>R12: why this must not replace the table that is live; null when it may.</summary>
+    public (GrowRefusal Reason, string Why)? RefusalAfter(SegmentTable live)
+    {
+        if (Epoch < live.Epoch || Seqno < live.Seqno)
+        {
+            return (GrowRefusal.Older, $"epoch {Epoch} seqno {Seqno} is older than the live {live.Epoch}/{live.Seqno}");
+        }
+
+        if (AllocatedBytes < live.AllocatedBytes)
+        {
+            return (GrowRefusal.Smaller, $"{AllocatedBytes} bytes are less than the live {live.AllocatedBytes}");
+        }
+
+        return live.IsPrefixOf(this) ? null : (GrowRefusal.NotAPrefix, "bytes that are live would be elsewhere");
+    }
+
     /// <summary>The last moment before bytes go out: is this piece inside a segment of the volume?</summary>
     /// <remarks>A write one byte outside is another volume's data or the pool's metadata, so the arithmetic above is not trusted alone.</remarks>
     public bool Contains(VolumeSegment piece)

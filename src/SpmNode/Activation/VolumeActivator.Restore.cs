@@ -41,7 +41,7 @@ sealed partial class VolumeActivator
         var mine = await maps.HoldMarkedAsync(waiting);
         GiveUp([.. waiting.Except(mine.Select(entry => entry.Slot))]);
         waiting.UnionWith(mine.Select(entry => entry.Slot));
-        if (mine.Count == 0)
+        if (mine.Count == 0 && Mapped is not { MapsNew: true })
         {
             return;
         }
@@ -55,6 +55,10 @@ sealed partial class VolumeActivator
             // Not waited for: the SPM that settles it may have to be this very node.
             log($"what this node had active is not served yet: {later.Message}");
             return;
+        }
+        if (Mapped is { MapsNew: true } mapped)
+        {
+            Sweep(mapped, view, [.. mine.Select(entry => entry.Slot)]);
         }
         var others = await maps.ReadAllAsync();
         foreach (var (slot, mode) in mine)
@@ -83,7 +87,7 @@ sealed partial class VolumeActivator
                     GiveUp(slot);
                     continue;
                 }
-                Serve(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
+                await ServeAsync(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
                 waiting.Remove(slot);
                 log($"serving volume {volume.Name} again");
             }

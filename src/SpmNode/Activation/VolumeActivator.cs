@@ -46,7 +46,8 @@ sealed partial class VolumeActivator(
         {
             // R8: what were activated after this would be written while the host id waits for all writes to return.
             ended = true;
-            foreach (var there in active.Values)
+            // What the kernel maps goes on without this process: its entry stays, and the next life finds both.
+            foreach (var there in active.Values.Where(there => !there.Export.OutlivesNode))
             {
                 // The socket first: what is held or under way is then repeated by the guest's reconnect instead of failing.
                 await there.Served.DisposeAsync();
@@ -70,6 +71,7 @@ sealed partial class VolumeActivator(
         {
             throw Refusal.Invalid("a volume is activated exclusively for writing; for reading no lease is held.");
         }
+        RefuseMappedExclusive(exclusive);
         await changing.WaitAsync();
         try
         {
@@ -147,7 +149,7 @@ sealed partial class VolumeActivator(
                 // R12: read again, since the storage may have kept us waiting past the deadline.
                 throw Refusal.Unavailable("this node lost its host id while it activated the volume. See 'spm status', and ask again.");
             }
-            var there = Serve(view.Group, now, slot, readOnly, lease);
+            var there = await ServeAsync(view.Group, now, slot, readOnly, lease);
             if (lease is not null)
             {
                 _ = WatchAsync(there, lease);
@@ -162,7 +164,7 @@ sealed partial class VolumeActivator(
                 {
                     await lease.ReleaseAsync();
                 }
-                await maps.SetAsync(slot, ActivationMode.Inactive, generation);
+                await ClearUnlessMappedAsync(slot, generation);
             }
             finally
             {
@@ -214,7 +216,7 @@ sealed partial class VolumeActivator(
         }
         // All exports before anything that waits: each of them may write into what is somebody else's until it is closed. The guests get
         // an error at once instead of waiting for a server that does not come back.
-        var closing = unmarked.Select(there => there.Export.DeactivateAsync(DeactivationLimit)).ToList();
+        var closing = unmarked.Select(there => there.Export.CutOffAsync(DeactivationLimit)).ToList();
         await Task.WhenAll(unmarked.Select(there => there.Served.DisposeAsync().AsTask()));
         var done = true;
         foreach (var (there, returned) in unmarked.Zip(await Task.WhenAll(closing)))
@@ -246,6 +248,11 @@ sealed partial class VolumeActivator(
             if (!active.TryGetValue(volume, out var there))
             {
                 await ClearLeftoverAsync(slot);
+                return;
+            }
+            if (there.Export.OutlivesNode)
+            {
+                await UnmapAsync(there);
                 return;
             }
             // The server first: what is held stays unanswered, so a guest that is still there sends it again instead of seeing an error.
@@ -291,6 +298,10 @@ sealed partial class VolumeActivator(
                 // R7: nothing proves that a former life's writes have returned from there.
                 throw Refusal.Unavailable($"the volume lies on {absent}, which this host does not see: it stays marked active on the LUN until it is seen again, or this machine was rebooted.");
             }
+            if (maps.IsMapped(slot))
+            {
+                throw Refusal.Conflict("the volume is mapped and open on this host, although this node did not activate it: end what has it open ('dmsetup info' counts), then deactivate it again.");
+            }
             if ((await maps.ReadOwnAsync()).Active().Any(entry => entry.Slot == slot))
             {
                 await maps.SetAsync(slot, ActivationMode.Inactive, membership.Generation);
@@ -315,15 +326,31 @@ sealed partial class VolumeActivator(
             await domain.ReadMetadataAsync();
         }
         var segments = reply.Segments.Select(segment => domain.Devices.Segment(reply.Volume, segment));
-        return there.Export.Grow(new SegmentTable(segments, reply.Epoch, reply.Seqno));
+        try
+        {
+            return await there.Export.GrowAsync(new SegmentTable(segments, reply.Epoch, reply.Seqno));
+        }
+        catch (IOException failed)
+        {
+            throw Refusal.Unavailable($"volume {volume} has grown, but the kernel does not map it so: {failed.Message} Ask again.");
+        }
     }
 
-    ActiveVolume Serve(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly, VolumeLease? lease = null)
+    async Task<ActiveVolume> ServeAsync(VolumeGroup group, VolumeInfo volume, int slot, bool readOnly, VolumeLease? lease = null)
     {
         var table = domain.Devices.Table(group, group.Find(volume.Name)!);
         var maximum = DomainView.MaximumBytes(volume, group.ExtentSizeBytes);
         // What a raw LV has beyond its disk was not zeroed yet: an extend was cut short.
         var size = volume.Slot is { Format: VolumeFormat.Raw } ? maximum : Math.Max(maximum, volume.AllocatedBytes);
+        if (Mapped is { } mapped && group.Find(volume.Name) is { } lv && mapped.Wants(group, lv))
+        {
+            if (lease is not null)
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is open on this host as a map, past which no lease is asked: end what has it open, then activate it again.");
+            }
+            var map = await mapped.OpenAsync(group, lv, table, size, readOnly);
+            return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, map, map);
+        }
         var options = new VolumeExportOptions(volume.Name, size)
         {
             ReadOnly = readOnly,

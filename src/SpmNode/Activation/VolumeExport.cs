@@ -10,7 +10,7 @@ namespace OvirtSpm.Node.Activation;
 /// until the volume has grown (at most <see cref="VolumeExportOptions.HoldLimit"/>). What newly allocated extents contain is
 /// whatever was there before: an image format on top must not take unwritten space for zeros after it has grown.
 /// </remarks>
-public sealed class VolumeExport : INbdExport
+public sealed class VolumeExport : INbdExport, ILiveVolume
 {
     // R13: no single call to the device is longer than this, so that deactivation is not held up by one request.
     const long StepBytes = 32L << 20;
@@ -71,6 +71,12 @@ public sealed class VolumeExport : INbdExport
     /// <summary>Writes given to the device that have not returned.</summary>
     public int OutstandingWrites => issued.Count;
 
+    bool ILiveVolume.OutlivesNode => false;
+
+    Task<GrowOutcome> ILiveVolume.GrowAsync(SegmentTable next) => Task.FromResult(Grow(next));
+
+    Task<DeactivateOutcome> ILiveVolume.CutOffAsync(TimeSpan limit) => DeactivateAsync(limit);
+
     /// <summary>R12: loads a larger table, unless it could send bytes elsewhere than the live one.</summary>
     public GrowOutcome Grow(SegmentTable next)
     {
@@ -82,24 +88,14 @@ public sealed class VolumeExport : INbdExport
                 return Refuse(GrowRefusal.Deactivated, "it is being deactivated");
             }
 
-            if (next.Epoch < live.Epoch || next.Seqno < live.Seqno)
+            if (next.RefusalAfter(live) is var (reason, why))
             {
-                return Refuse(GrowRefusal.Older, $"epoch {next.Epoch} seqno {next.Seqno} is older than the live {live.Epoch}/{live.Seqno}");
-            }
-
-            if (next.AllocatedBytes < live.AllocatedBytes)
-            {
-                return Refuse(GrowRefusal.Smaller, $"{next.AllocatedBytes} bytes are less than the live {live.AllocatedBytes}");
+                return Refuse(reason, why);
             }
 
             if (next.Devices.Any(device => device.SectorSize != SectorSize))
             {
                 return Refuse(GrowRefusal.SectorSize, $"a device has no sectors of {SectorSize} bytes");
-            }
-
-            if (!live.IsPrefixOf(next))
-            {
-                return Refuse(GrowRefusal.NotAPrefix, "bytes that are live would be elsewhere");
             }
 
             table = next;

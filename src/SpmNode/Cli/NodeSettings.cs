@@ -17,11 +17,12 @@ static class NodeSettings
     static readonly Option<string?> advertise = new("--advertise") { Description = "the URL other hosts are told" };
     static readonly Option<string?> state = new("--state") { Description = "directory for what must survive the process" };
     static readonly Option<int?> sectorSize = new("--sector-size") { Description = "for a file: 512 or 4096" };
+    static readonly Option<string?> activation = new("--activation") { Description = "nbd (this node serves volumes on sockets) or dm (the kernel maps them, as LVM does)" };
     static readonly Option<string?> watchdog = new("--watchdog") { Description = "none (unsafe), wdmd, or a device such as /dev/watchdog" };
     static readonly Option<string?> sleep = new("--sleep") { Description = "logind (hand over before this machine sleeps) or none" };
     static readonly Option<double?> holdLimit = new("--hold-limit") { Description = "seconds a write behind the end of its volume waits for space" };
 
-    public static IReadOnlyList<Option> Options => [lun, devices, hostId, name, listen, insecureListen, advertise, state, sectorSize, watchdog, sleep, holdLimit];
+    public static IReadOnlyList<Option> Options => [lun, devices, hostId, name, listen, insecureListen, advertise, state, sectorSize, activation, watchdog, sleep, holdLimit];
 
     public static NodeOptions Read(ParseResult parsed, string? file)
     {
@@ -53,6 +54,7 @@ static class NodeSettings
             [nameof(NodeOptions.AdvertiseUrl)] = parsed.GetValue(advertise),
             [nameof(NodeOptions.State)] = parsed.GetValue(state),
             [nameof(NodeOptions.SectorSize)] = parsed.GetValue(sectorSize)?.ToString(),
+            [nameof(NodeOptions.Activation)] = parsed.GetValue(activation),
             [nameof(NodeOptions.Watchdog)] = parsed.GetValue(watchdog),
             [nameof(NodeOptions.Sleep)] = parsed.GetValue(sleep),
             [nameof(NodeOptions.HoldLimitSeconds)] = parsed.GetValue(holdLimit)?.ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -77,6 +79,10 @@ static class NodeSettings
         if (options.HoldLimitSeconds is not (>= 0 and <= 110))
         {
             throw Refusal.Invalid($"a hold limit of {options.HoldLimitSeconds} s is refused: a guest's kernel gives up after 120 s; 20 is usual.");
+        }
+        if (options.Activation is not ("nbd" or "dm"))
+        {
+            throw Refusal.Invalid($"'{options.Activation}' is no way to activate volumes: give --activation nbd or dm.");
         }
         if (options.Watchdog is not ("none" or "wdmd") && !Path.IsPathFullyQualified(options.Watchdog))
         {

@@ -81,7 +81,7 @@ sealed class GuestService(
     Watched Start(string name, string qmp)
     {
         var watch = new GuestWatch(
-            transport(qmp), node => node.NbdSocketPath is { } path ? volumeOfSocket(path) : null, requests, Decide, clock, instruments);
+            transport(qmp), node => (node.NbdSocketPath ?? node.DevicePath) is { } path ? volumeOfSocket(path) : null, requests, Decide, clock, instruments);
         return new Watched(name, qmp, watch, Weigh);
     }
 

@@ -4,6 +4,9 @@ namespace OvirtSpm.Node.Linux;
 /// <param name="SizeBytes">A whole number of sectors: an incomplete one at the end of a file is not used.</param>
 internal sealed record DeviceGeometry(bool IsBlockDevice, int SectorSize, long SizeBytes, bool ZeroIsFast)
 {
+    /// <summary><c>MAJOR:MINOR</c>, of the description that is open: the path may lead elsewhere by now. Null for a file.</summary>
+    public string? Number { get; init; }
+
     /// <summary>R13: no data call is longer than this.</summary>
     public const long LongestStepBytes = 32L << 20;
 

@@ -44,6 +44,8 @@ public sealed class DeviceLane : IDataDevice, IDisposable
 
     public string Name => device.Path;
 
+    public string? Number => device.Geometry.Number;
+
     public int SectorSize => device.SectorSize;
 
     public long SizeBytes => device.SizeBytes;

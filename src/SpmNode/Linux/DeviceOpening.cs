@@ -147,7 +147,11 @@ internal static unsafe class DeviceOpening
                 $"{path} has sectors of {sector} bytes{(sectorSize is { } asked ? $", not {asked}" : "")}; {(sector is 512 or 4096 ? "leave the sector size out" : "only 512 and 4096 are supported, use another LUN")}.");
         }
 
-        return new DeviceGeometry(true, sector, (long)size / sector * sector, ZeroIsFast: HasWriteZeroes(status)) { DiscardStepBytes = DiscardStep(status) };
+        return new DeviceGeometry(true, sector, (long)size / sector * sector, ZeroIsFast: HasWriteZeroes(status))
+        {
+            DiscardStepBytes = DiscardStep(status),
+            Number = $"{status.DeviceMajor}:{status.DeviceMinor}",
+        };
     }
 
     /// <summary>Does the storage zero ranges by itself (WRITE SAME, Write Zeroes), or would the kernel send the zeros?</summary>

@@ -31,6 +31,9 @@ internal static unsafe partial class Libc
     public const nuint BLKZEROOUT = 0x127f;
     public const nuint BLKGETSIZE64 = 0x80081272;
 
+    /// <summary>Of command 0; the commands are numbered upwards from there.</summary>
+    public const nuint DM_IOCTL = 0xC138FD00;
+
     public const nuint WDIOC_GETSUPPORT = 0x80285700;
     public const nuint WDIOC_KEEPALIVE = 0x80045705;
     public const nuint WDIOC_SETTIMEOUT = 0xC0045706;
@@ -69,6 +72,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int mknod(string path, int mode, ulong device);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int link(string path, string name);

@@ -13,6 +13,9 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
 
     public int HostId => hostId;
 
+    /// <summary>R11: asked of a slot that nobody here holds: does this machine's kernel still map its volume?</summary>
+    public Func<int, bool> IsMapped { get; init; } = _ => false;
+
     /// <summary>Takes a slot for one use by this process: a volume being created, or one being activated and served.</summary>
     /// <remarks>
     /// The entry on the LUN is one bit for both uses: without this, the end of a creation would clear the entry of an activation
@@ -192,6 +195,12 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         {
             if (IsHeld(slot))
             {
+                continue;
+            }
+            if (IsMapped(slot))
+            {
+                // R11: cleared after checking this machine's tables. Whoever has the map open writes without this process.
+                leftBehind = true;
                 continue;
             }
             if (domain.Devices.MissingOfSlot(slot) is { } absent)

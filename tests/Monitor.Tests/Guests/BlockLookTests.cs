@@ -28,6 +28,15 @@ public class BlockLookTests
         Assert.Contains(new DeviceStatus("/machine/peripheral/disk0/virtio-backend", "vol1", "failed"), look.Devices);
     }
 
+    /// As QEMU 7.2 prints "driver=host_device,filename=/dev/loop1" and a raw node on it: the upper one repeats the name.
+    [Fact]
+    public void Only_the_node_that_has_a_device_open_has_its_path()
+    {
+        Assert.Equal("/dev/vg/lv", new NodeDescription("spm-x", "host_device", "/dev/vg/lv", false, 0).DevicePath);
+        Assert.Null(new NodeDescription("disk", "raw", "/dev/vg/lv", false, 0).DevicePath);
+        Assert.Null(new NodeDescription("boot", "file", "/boot.img", false, 0).DevicePath);
+    }
+
     [Fact]
     public void A_ring_of_links_ends() =>
         Assert.NotEmpty(BlockLook.Bottom(new Dictionary<string, string> { ["a"] = "b", ["b"] = "a" }, "a"));

@@ -137,7 +137,7 @@ public sealed class ExclusiveVolumeTests
         Assert.Equal(0ul, (await LeaderAsync(host, slot)).Timestamp);
     }
 
-    static async Task<NbdError> WriteAsync(ActiveVolume active) => await active.Export.WriteAsync(0, new byte[4096], fua: false, CancellationToken.None);
+    static async Task<NbdError> WriteAsync(ActiveVolume active) => await ((VolumeExport)active.Export).WriteAsync(0, new byte[4096], fua: false, CancellationToken.None);
 
     static async Task<LeaderRecord> LeaderAsync(TestHost host, int slot)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using OvirtSpm.Leases;
 using OvirtSpm.Monitor;
 using OvirtSpm.Node.Activation;
+using OvirtSpm.Node.Activation.Mapped;
 using OvirtSpm.Node.Activation.Nbd;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cluster;
@@ -21,15 +22,16 @@ sealed class TestHost : IVolumeServer, IClusterTransport
 {
     readonly ManualClock clock = new();
 
-    TestHost(MemoryLun lun, PoolDomain domain, int hostId)
+    TestHost(MemoryLun lun, PoolDomain domain, int hostId, IDeviceMapper? mapper)
     {
+        var mapped = mapper is null ? null : new VolumeMaps(mapper, mapsNew: true, clock);
         (Lun, Domain) = (lun, domain);
         var identity = new HostIdentity(hostId, $"host{hostId}", $"/{hostId}", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
         Membership = new Membership(domain, identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
-        Maps = new ActivationMaps(domain, hostId, identity.MapOwner);
+        Maps = new ActivationMaps(domain, hostId, identity.MapOwner) { IsMapped = slot => mapped?.StillMaps(domain.Group, slot) ?? false };
         Activator = new VolumeActivator(
             domain, Membership, Maps, this, _ => new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.Later)), "/run", TimeSpan.FromSeconds(20), clock,
-            new ExportMetrics(new Meter("test")), Log.Add);
+            new ExportMetrics(new Meter("test")), Log.Add) { Mapped = mapped };
         Machine = identity.MapOwner;
         Growth = new VolumeGrowth(domain.Uuid, Membership, () => Activator, this, () => new LeaderRoute.There(1, "spm", "http://spm"), GrowthPolicy.Default);
     }
@@ -45,9 +47,10 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     public List<long> Asked { get; } = [];
     public Func<Guid, ExtendVolumeRequest, ExtendVolumeReply> Spm { get; set; } = (_, _) => throw Refusal.Unavailable("no SPM");
 
-    public static async Task<TestHost> JoinAsync(MemoryLun lun, int hostId)
+    /// <param name="mapper">The kernel of its machine, when it maps volumes.</param>
+    public static async Task<TestHost> JoinAsync(MemoryLun lun, int hostId, IDeviceMapper? mapper = null)
     {
-        var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId);
+        var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId, mapper);
         var join = host.Membership.JoinAsync(CancellationToken.None);
         while (await Task.WhenAny(join, Task.Delay(5)) != join)
         {

@@ -138,6 +138,8 @@ sealed class MemoryLun : ILun
 
         public string Name => "memory";
 
+        public string Number => "8:0";
+
         public bool ZeroIsFast => true;
 
         public ValueTask ReadAsync(long offset, Memory<byte> buffer)

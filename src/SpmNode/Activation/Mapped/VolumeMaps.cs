@@ -1,0 +1,110 @@
+using OvirtSpm.LvmMetadata.Mapping;
+using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Volumes.Domain;
+using OvirtSpm.Volumes.Volume;
+
+namespace OvirtSpm.Node.Activation.Mapped;
+
+/// <summary>The kernel's maps of a domain's volumes on this machine.</summary>
+/// <param name="mapsNew">What is activated from now on is mapped; else only what is found mapped and open stays so.</param>
+sealed class VolumeMaps(IDeviceMapper mapper, bool mapsNew, TimeProvider clock)
+{
+    public bool MapsNew => mapsNew;
+
+    /// <summary>Is it to be mapped, or does a guest of a former life of this node have it open as a map?</summary>
+    public bool Wants(VolumeGroup group, LogicalVolume volume) => mapsNew || Find(group, volume) is { OpenCount: > 0 };
+
+    /// <summary>As <see cref="Open"/>, on a thread that udev, or a device that does not answer, may keep waiting.</summary>
+    public Task<MappedVolume> OpenAsync(VolumeGroup group, LogicalVolume volume, SegmentTable table, long maximumBytes, bool readOnly) =>
+        Task.Run(() => Open(group, volume, table, maximumBytes, readOnly));
+
+    /// <summary>Behind its entry on the LUN (R10): makes the map, mends one, or takes over one that is right.</summary>
+    /// <exception cref="Refusal">It is open as something else, or the kernel refused.</exception>
+    MappedVolume Open(VolumeGroup group, LogicalVolume volume, SegmentTable table, long maximumBytes, bool readOnly)
+    {
+        var identity = MapIdentity.Of(group, volume);
+        try
+        {
+            var wanted = MapTable.Of(table);
+            var plan = MapPlan.For(mapper.Find(identity.Uuid), identity.Name, wanted, readOnly);
+            if (plan is MapPlan.Refuse refuse)
+            {
+                throw Refusal.Conflict($"volume {volume.Name} is not activated: {refuse.Why}.");
+            }
+            if (plan is MapPlan.Make)
+            {
+                mapper.Create(identity.Name, identity.Uuid);
+            }
+            if (plan is not MapPlan.Keep)
+            {
+                mapper.Load(identity.Uuid, wanted, readOnly);
+                mapper.Resume(identity.Uuid);
+            }
+            var path = mapper.MakeNodes(mapper.Find(identity.Uuid) ?? throw new IOException("it was removed at once"), group.Name, volume.Name);
+            return new MappedVolume(mapper, identity, path, table, maximumBytes, readOnly, clock);
+        }
+        catch (IOException failed)
+        {
+            throw Refusal.Unavailable($"volume {volume.Name} is not mapped: {failed.Message}");
+        }
+    }
+
+    /// <summary>Whatever is left of a map that no activation of this node stands behind goes; LVM's own stay where nothing is mapped by us.</summary>
+    /// <returns>False: somebody has it open.</returns>
+    public bool TryRelease(VolumeGroup group, LogicalVolume volume)
+    {
+        if (!mapsNew)
+        {
+            return Find(group, volume) is not { OpenCount: > 0 };
+        }
+        var identity = MapIdentity.Of(group, volume);
+        if (!mapper.Remove(identity.Uuid))
+        {
+            return false;
+        }
+        mapper.RemoveNodes(identity.Name, identity.Group, identity.Volume);
+        return true;
+    }
+
+    /// <summary>R11: of a slot that nobody here holds: is its volume open as a map? One that is not goes.</summary>
+    public bool StillMaps(VolumeGroup group, int slot) =>
+        group.LogicalVolumes.Any(volume => VolumeTags.Parse(volume.Tags, out _).Slot == slot && !TryRelease(group, volume));
+
+    /// <summary>Maps of the domain that no entry of this machine covers: a host that was confirmed dead, a volume that is gone, or lvchange.</summary>
+    /// <param name="isCovered">Volumes with an entry on the LUN.</param>
+    /// <param name="tableOf">Where a volume lies; null when this host does not see that.</param>
+    /// <returns>What was found, for people.</returns>
+    public IReadOnlyList<string> Sweep(VolumeGroup group, Func<LogicalVolume, bool> isCovered, Func<LogicalVolume, SegmentTable?> tableOf)
+    {
+        var notes = new List<string>();
+        foreach (var uuid in mapper.List())
+        {
+            if (!LvmDeviceName.TryParse(uuid, group.Uuid, out var found))
+            {
+                continue;
+            }
+            var volume = group.LogicalVolumes.FirstOrDefault(lv => lv.Uuid == found);
+            if (volume is not null && (SpecialVolumes.IsSpecial(volume.Name) || isCovered(volume)) || mapper.Find(uuid) is not { } map)
+            {
+                continue;
+            }
+            if (mapper.Remove(uuid))
+            {
+                notes.Add($"map {map.Name} removed: nothing on the LUN says that it is used here");
+            }
+            else if (volume is not null && tableOf(volume) is { } table && MapTable.IsPrefix(map.Live, MapTable.Of(table)))
+            {
+                notes.Add($"volume {volume.Name} is mapped and open here, but not marked active on the LUN: other hosts do not know of it. End what uses it");
+            }
+            else
+            {
+                // R11: whoever has it open writes into extents that are not this volume's any more.
+                MappedVolume.CutOff(mapper, uuid);
+                notes.Add($"map {map.Name} was open and lies on extents that are not its volume's any more: every request to it fails from now on");
+            }
+        }
+        return notes;
+    }
+
+    MapState? Find(VolumeGroup group, LogicalVolume volume) => mapper.Find(LvmDeviceName.UuidOf(group.Uuid, volume.Uuid));
+}

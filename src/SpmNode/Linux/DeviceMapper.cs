@@ -1,0 +1,154 @@
+using System.Runtime.InteropServices;
+using OvirtSpm.Node.Activation.Mapped;
+
+namespace OvirtSpm.Node.Linux;
+
+/// <summary>The kernel's device-mapper, through <c>/dev/mapper/control</c>.</summary>
+sealed class DeviceMapper : IDeviceMapper
+{
+    public const string Control = "/dev/mapper/control";
+
+    public const nuint ListDevices = 2, DevCreate = 3, DevRemove = 4, DevSuspend = 6, TableLoad = 9, TableStatus = 12;
+
+    /// <summary>libdevmapper's sign to udev's rules that an event is a real activation, in the upper half of the cookie. Without it they would ignore
+    /// the device. The lower half stays 0: no semaphore is waited for, the nodes themselves are (see <see cref="DeviceNodes"/>).</summary>
+    const uint PrimarySource = 0x40 << 16;
+
+    readonly DeviceHandle control;
+    FileStream? alone;
+
+    DeviceMapper(DeviceHandle control) => this.control = control;
+
+    /// <summary>For the only node of this machine that maps volumes of a domain: a map is the machine's, and two nodes would take each other's away.</summary>
+    /// <exception cref="Refusal">There is another one, or no device-mapper.</exception>
+    public static DeviceMapper OpenFor(Guid domain)
+    {
+        var mapper = Open();
+        var path = $"/run/spm-dm-{domain}.lock";
+        try
+        {
+            mapper.alone = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return mapper;
+        }
+        catch (IOException)
+        {
+            mapper.control.Dispose();
+            throw Refusal.Conflict($"another node on this machine maps volumes of domain {domain} ({path} is locked). Stop it, or start this one with --activation nbd.");
+        }
+    }
+
+    /// <exception cref="Refusal">This kernel or this container has none.</exception>
+    static DeviceMapper Open()
+    {
+        var descriptor = Libc.open(Control, Libc.O_RDWR | Libc.O_CLOEXEC, 0);
+        if (descriptor < 0)
+        {
+            throw Refusal.Unavailable($"{Control} cannot be opened: {Errno.Text(Marshal.GetLastPInvokeError())}. Load the kernel's module dm_mod and run as root, or start the node with --activation nbd.");
+        }
+        return new DeviceMapper(new DeviceHandle(descriptor));
+    }
+
+    /// <returns>Null where there is none.</returns>
+    public static DeviceMapper? TryOpen()
+    {
+        try
+        {
+            return Open();
+        }
+        catch (Refusal)
+        {
+            return null;
+        }
+    }
+
+    public MapState? Find(string uuid) => Find("", uuid);
+
+    public IReadOnlyList<string> List()
+    {
+        var (answer, errno) = Call(ListDevices, DeviceMapperMessage.Build("", "", 0, 0, [], 16 << 10));
+        Require(errno, "maps cannot be listed");
+        return [.. DeviceMapperMessage.Names(answer).Select(name => Find(name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
+    }
+
+    public void Create(string name, string uuid) =>
+        Require(Call(DevCreate, DeviceMapperMessage.Build(name, uuid, 0, 0, [], 0)).Errno, $"map {name} cannot be made");
+
+    public void Load(string uuid, IReadOnlyList<MapTarget> table, bool readOnly) =>
+        Require(Call(TableLoad, DeviceMapperMessage.Build("", uuid, readOnly ? DeviceMapperMessage.ReadOnly : 0, 0, table, 0)).Errno, $"the table of map {uuid} cannot be loaded");
+
+    public void Resume(string uuid) =>
+        // No file system of this host lies on a guest's disk: none is to be frozen for the moment of the change.
+        Require(Call(DevSuspend, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.SkipLockFs, PrimarySource, [], 0)).Errno, $"map {uuid} cannot be resumed");
+
+    public bool Remove(string uuid)
+    {
+        var errno = Call(DevRemove, DeviceMapperMessage.Build("", uuid, 0, PrimarySource, [], 0)).Errno;
+        if (errno is Errno.EBUSY)
+        {
+            return false;
+        }
+        if (errno != Errno.ENXIO)
+        {
+            Require(errno, $"map {uuid} cannot be removed");
+        }
+        return true;
+    }
+
+    public void RemoveWhenClosed(string uuid) =>
+        Require(Call(DevRemove, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.DeferredRemove, PrimarySource, [], 0)).Errno, $"map {uuid} cannot be removed");
+
+    public string MakeNodes(MapState map, string group, string volume) => DeviceNodes.Make(map, group, volume);
+
+    public void RemoveNodes(string name, string group, string volume) => DeviceNodes.Remove(name, group, volume);
+
+    MapState? Find(string name, string uuid)
+    {
+        for (var room = 4 << 10; ; room *= 4)
+        {
+            var (answer, errno) = Call(TableStatus, DeviceMapperMessage.Build(name, uuid, DeviceMapperMessage.StatusTable, 0, [], room));
+            if (errno == Errno.ENXIO)
+            {
+                return null;
+            }
+            Require(errno, $"map {name}{uuid} cannot be looked at");
+            if ((DeviceMapperMessage.Flags(answer) & DeviceMapperMessage.BufferFull) == 0)
+            {
+                var hasLive = (DeviceMapperMessage.Flags(answer) & DeviceMapperMessage.ActivePresent) != 0;
+                return DeviceMapperMessage.State(answer, hasLive ? DeviceMapperMessage.Targets(answer) : []);
+            }
+        }
+    }
+
+    /// <summary>The answer overwrites the message.</summary>
+    unsafe (byte[] Answer, int Errno) Call(nuint command, byte[] message)
+    {
+        var held = false;
+        control.DangerousAddRef(ref held);
+        try
+        {
+            fixed (byte* start = message)
+            {
+                while (Libc.ioctl(control.Descriptor, Libc.DM_IOCTL + command, start) != 0)
+                {
+                    if (Marshal.GetLastPInvokeError() is var errno and not Errno.EINTR)
+                    {
+                        return (message, errno);
+                    }
+                }
+            }
+            return (message, 0);
+        }
+        finally
+        {
+            control.DangerousRelease();
+        }
+    }
+
+    static void Require(int errno, string what)
+    {
+        if (errno != 0)
+        {
+            throw new IOException($"{what}: {Errno.Text(errno)}. See 'dmsetup info' and the kernel log.");
+        }
+    }
+}
