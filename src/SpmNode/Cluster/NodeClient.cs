@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -15,6 +16,8 @@ namespace OvirtSpm.Node.Cluster;
 /// <remarks>Repeats are harmless (the same request id, caller-chosen uuids, absolute sizes), so a lost connection is tried again a few times.</remarks>
 sealed class NodeClient : IPoolVerbs
 {
+    static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+
     readonly HttpClient http;
     readonly ResiliencePipeline retry;
 
@@ -24,7 +27,7 @@ sealed class NodeClient : IPoolVerbs
         {
             throw Refusal.Invalid($"'{url}' is not the address of a node: http://HOST:PORT is expected.");
         }
-        http = new HttpClient(handler ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(2), ConnectTimeout = TimeSpan.FromSeconds(2) })
+        http = new HttpClient(handler ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(2), ConnectTimeout = ConnectTimeout })
         {
             BaseAddress = address,
             Timeout = timeout ?? TimeSpan.FromMinutes(10),
@@ -169,6 +172,7 @@ sealed class NodeClient : IPoolVerbs
 
     async Task<T> AskAsync<T>(string path, Func<HttpRequestMessage> ask, Func<HttpContent, Task<T>> read)
     {
+        var started = Stopwatch.GetTimestamp();
         try
         {
             return await retry.ExecuteAsync(async _ =>
@@ -186,6 +190,11 @@ sealed class NodeClient : IPoolVerbs
         catch (JsonException garbled)
         {
             throw Refusal.Unavailable($"{http.BaseAddress}{path} answered something that is not this API's: {garbled.Message} Is that a node?");
+        }
+        catch (TaskCanceledException) when (Stopwatch.GetElapsedTime(started) < http.Timeout)
+        {
+            throw Refusal.Unavailable(
+                $"{http.BaseAddress}, or the SPM that it sends this to, took no connection within {ConnectTimeout.TotalSeconds:0} s. Is that machine up? Asking again is harmless.");
         }
         catch (TaskCanceledException)
         {

@@ -30,6 +30,29 @@ public sealed class HttpClusterTransportTests : ClusterTransportContract, IAsync
         return one.Url;
     }
 
+    /// As of a machine that is off: nobody answers the first packet. A listener whose queue is full does the same.
+    [Fact]
+    public async Task A_machine_that_takes_no_connection_is_told_from_one_that_does_not_answer()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(0);
+        var fillers = Enumerable.Range(0, 4).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { Blocking = false }).ToList();
+        try
+        {
+            var connecting = fillers.Select(filler => filler.ConnectAsync(listener.LocalEndPoint!)).ToList();
+            await Task.WhenAny(connecting);
+            await using var client = new NodeClient($"http://{listener.LocalEndPoint}", TimeSpan.FromMinutes(5));
+            var refused = await Assert.ThrowsAsync<Refusal>(client.StatusAsync);
+            Assert.Equal(RefusalCode.Unavailable, refused.Code);
+            Assert.Contains("took no connection within 2 s", refused.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            fillers.ForEach(filler => filler.Dispose());
+        }
+    }
+
     [Theory]
     [InlineData("200 OK", "<html>a proxy</html>")]
     [InlineData("200 OK", "")]
