@@ -25,7 +25,7 @@ public sealed class NodeExclusiveTests
         plain.Thaw();
 
         var again = await holder.RestartAsync();
-        Assert.Contains("was active exclusively", again.Log, StringComparison.Ordinal);
+        await again.SaysAsync("was active exclusively");
         Assert.Empty((await again.Client.StatusAsync()).Active);
         // Cleared by its owner, so anybody may have it.
         await NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), "the leader activates it", async () =>

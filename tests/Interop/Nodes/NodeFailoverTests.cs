@@ -119,7 +119,7 @@ public sealed class NodeFailoverTests
         var back = await NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), "the former SPM follows", async () =>
             (await former.Client.StatusAsync()) is { Role: "following", LeaseMarginSeconds: > 0 } status && status.LeaderId == other.HostId);
         NodeCluster.Report($"SIGSTOP to the other leading: {took.TotalSeconds:0.00} s; SIGCONT to following again: {back.TotalSeconds:0.00} s");
-        Assert.Contains("is lost", former.Log, StringComparison.Ordinal);
+        await former.SaysAsync("is lost");
         var seen = await former.Client.GetVolumeAsync($"{volume}");
         Assert.Equal(granted.AllocatedBytes, seen.AllocatedBytes);
         Assert.Equal(seen.AllocatedBytes, (await former.Client.ActivateAsync($"{volume}", readOnly: false)).AllocatedBytes);

@@ -49,7 +49,7 @@ public sealed class NodeGuestTests
         });
         await guest.FlushAsync();
         await guest.ReadBackAsync(0, Blocks);
-        Assert.Contains("serving volume", node.Log, StringComparison.Ordinal);
+        await node.SaysAsync("serving volume");
         Assert.Contains((await node.Client.StatusAsync()).Active, served => served.Volume == $"{volume}" && served.AllocatedBytes >= 640L << 20);
         await disk.DisposeAsync();
         await qemu.QuitAsync(TestContext.Current.CancellationToken);

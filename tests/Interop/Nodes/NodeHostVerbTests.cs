@@ -38,14 +38,14 @@ public sealed class NodeHostVerbTests
         var wish = await MustAsync(cluster, "host", "prefer", $"host{first.HostId}", "--url", second.Url);
         Assert.Contains("preferred (50)", wish, StringComparison.Ordinal);
         await LeadsAsync(first, nodes);
-        Assert.Contains("is preferred (50 to 0)", second.Log, StringComparison.Ordinal);
+        await second.SaysAsync("is preferred (50 to 0)");
         Assert.Equal(50, (await second.Client.HostsAsync()).Single(host => host.HostId == first.HostId).Preference);
         await MustAsync(cluster, "host", "prefer", $"host{first.HostId}", "--level", "0", "--url", second.Url);
 
         // As sanlock's "request" command does: sector 1 of the resource asks for a version above the one that is held.
         await AskByRecordAsync(cluster.Lun);
         await LeadsAsync(second, nodes);
-        Assert.Contains("request record", first.Log, StringComparison.Ordinal);
+        await first.SaysAsync("request record");
 
         await RefusedAsync(cluster, "no host is called 'nobody'", "host", "handover", "--to", "nobody", "--url", first.Url);
         await RefusedAsync(cluster, "was never used", "host", "maintenance", "77", "on", "--url", first.Url);
@@ -77,7 +77,7 @@ public sealed class NodeHostVerbTests
             (await spm.Client.HostsAsync()).Single(host => host.HostId == other.HostId).State == "dead");
         var said = await MustAsync(cluster, Confirm($"host{other.HostId}", $"host{other.HostId}"));
         Assert.Contains("1 volumes are free again", said, StringComparison.Ordinal);
-        Assert.Contains("was confirmed dead", spm.Log, StringComparison.Ordinal);
+        await spm.SaysAsync("was confirmed dead");
         await spm.Client.DeleteVolumeAsync($"{volume}");
         // It comes back after all: nothing is served that is not marked any more.
         other = await other.RestartAsync();

@@ -20,6 +20,10 @@ sealed class TestNode(NodeCluster cluster, int hostId, ChildProcess process, str
 
     public string Log => File.ReadAllText(cluster.Run.Log($"host{hostId}"));
 
+    /// <summary>Its log has these words: they are written a moment after what they tell of, by a thread of their own.</summary>
+    public Task SaysAsync(string words) =>
+        NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), $"'{words}' in {cluster.Run.Log($"host{hostId}")}", () => Task.FromResult(Log.Contains(words, StringComparison.Ordinal)));
+
     /// <summary>Returns when the node holds its host id.</summary>
     public async Task JoinedAsync()
     {

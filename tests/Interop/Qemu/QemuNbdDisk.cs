@@ -25,7 +25,11 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
     private TaskCompletionSource grown = new();
     private readonly TaskCompletionSource firstHeld = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long allocated;
+    /// <summary>In a row, for <see cref="ExtendsTooLate"/>: eleven seconds, in which any guest reaches the end.</summary>
+    private const int MostRefusals = 7;
+
     private int failedAtExtend;
+    private int refusals;
 
     public QemuNbdDisk(string socketPath, string imagePath, long allocatedBytes, long maximumBytes)
     {
@@ -80,9 +84,10 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
     {
         if (Refusal is { } reason)
             return new(new ExtendAnswer.Refused(reason));
-        if (ExtendsTooLate && failedAtExtend == FailedWrites)
+        // QEMU may hear of a write that failed only after the extend and its continuation, and stand again: no other write will fail then.
+        if (ExtendsTooLate && failedAtExtend == FailedWrites && refusals++ < MostRefusals)
             return new(new ExtendAnswer.Refused("not before a write has failed"));
-        failedAtExtend = FailedWrites;
+        (failedAtExtend, refusals) = (FailedWrites, 0);
         Interlocked.Increment(ref Extends);
         Grow(absoluteBytes);
         return new(new ExtendAnswer.Extended(AllocatedBytes));

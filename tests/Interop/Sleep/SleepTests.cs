@@ -80,7 +80,7 @@ public sealed class SleepTests
         logind.TellSleep(true);
         await NodeCluster.WaitAsync(Patience, "the machine may sleep", () => Task.FromResult(logind.Held.Length == 0));
         Assert.NotEqual("leading", (await sleeper.Client.StatusAsync()).Role);
-        Assert.Contains("not SPM: this machine may sleep", sleeper.Log, StringComparison.Ordinal);
+        await sleeper.SaysAsync("not SPM: this machine may sleep");
         Assert.Same(other, await NodeCluster.LeaderAsync([sleeper, other], Patience));
 
         // Its rival gone, only sleep keeps it from the lease.
