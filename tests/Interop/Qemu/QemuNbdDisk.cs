@@ -13,6 +13,9 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
 {
     public const int NoSpace = 28;
 
+    /// <summary>In a row, for <see cref="ExtendsTooLate"/>: eleven seconds, in which any guest reaches the end.</summary>
+    private const int MostRefusals = 7;
+
     private const ulong OptionMagic = 0x49484156454F5054, OptionReply = 0x3e889045565a9;
     private const ushort Flags = 1 | 4 | 32 | 64; // has flags, flush, trim, write zeroes
 
@@ -25,9 +28,6 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
     private TaskCompletionSource grown = new();
     private readonly TaskCompletionSource firstHeld = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long allocated;
-    /// <summary>In a row, for <see cref="ExtendsTooLate"/>: eleven seconds, in which any guest reaches the end.</summary>
-    private const int MostRefusals = 7;
-
     private int failedAtExtend;
     private int refusals;
 
