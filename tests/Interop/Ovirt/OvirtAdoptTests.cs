@@ -151,8 +151,8 @@ public sealed class OvirtAdoptTests(OvirtTemplates templates) : IClassFixture<Ov
         Assert.Equal(2, (await CliSpm.RunAsync("domain", "info", "--lun", domain.Path, "--json")).Succeeded().Json.GetProperty("epoch").GetInt64());
     }
 
-    /// R19: nothing is known of that host's watchdog, so that it counts with a minute of it.
-    [Fact]
+    /// R19: nothing is known of that host's watchdog, so that it counts with a minute of it, twice: nearly three minutes of waiting.
+    [Fact(Explicit = true)]
     public async Task After_a_crash_of_oVirts_SPM_adopting_waits_until_it_is_proven_dead_and_goes_on()
     {
         using var domain = await templates.CopyAsync();
