@@ -152,7 +152,7 @@ static class NodeComposition
         var mapped = Maps(options, domain);
         var maps = new ActivationMaps(domain, identity.HostId, identity.MapOwner)
         {
-            IsMapped = slot => mapped?.StillMaps(domain.Group, slot) ?? false,
+            IsMapped = slot => mapped?.StillMaps(domain.Latest, slot) ?? false,
         };
         var server = new UnixVolumeServer();
         var policy = GrowthPolicy.Default with { ExtentBytes = domain.Group.ExtentSizeBytes, MinimumChunkBytes = domain.Group.ExtentSizeBytes, MinimumWatermarkBytes = domain.Group.ExtentSizeBytes / 2 };

@@ -63,12 +63,8 @@ sealed class DeviceMapper : IDeviceMapper
 
     public MapState? Find(string uuid) => Find("", uuid);
 
-    public IReadOnlyList<string> List()
-    {
-        var (answer, errno) = Call(ListDevices, DeviceMapperMessage.Build("", "", 0, 0, [], 16 << 10));
-        Require(errno, "maps cannot be listed");
-        return [.. DeviceMapperMessage.Names(answer).Select(name => Find(name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
-    }
+    public IReadOnlyList<string> List() =>
+        [.. DeviceMapperMessage.Names(Ask(ListDevices, "", "", 0, "maps cannot be listed") ?? throw new IOException("maps cannot be listed.")).Select(name => Find(name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
 
     public void Create(string name, string uuid) =>
         Require(Call(DevCreate, DeviceMapperMessage.Build(name, uuid, 0, 0, [], 0)).Errno, $"map {name} cannot be made");
@@ -103,18 +99,29 @@ sealed class DeviceMapper : IDeviceMapper
 
     MapState? Find(string name, string uuid)
     {
+        if (Ask(TableStatus, name, uuid, DeviceMapperMessage.StatusTable, $"map {name}{uuid} cannot be looked at") is not { } answer)
+        {
+            return null;
+        }
+        var hasLive = (DeviceMapperMessage.Flags(answer) & DeviceMapperMessage.ActivePresent) != 0;
+        return DeviceMapperMessage.State(answer, hasLive ? DeviceMapperMessage.Targets(answer) : []);
+    }
+
+    /// <summary>With as much room as the answer needs: what does not fit the kernel leaves out, and says so.</summary>
+    /// <returns>Null when there is no such map.</returns>
+    byte[]? Ask(nuint command, string name, string uuid, uint flags, string problem)
+    {
         for (var room = 4 << 10; ; room *= 4)
         {
-            var (answer, errno) = Call(TableStatus, DeviceMapperMessage.Build(name, uuid, DeviceMapperMessage.StatusTable, 0, [], room));
+            var (answer, errno) = Call(command, DeviceMapperMessage.Build(name, uuid, flags, 0, [], room));
             if (errno == Errno.ENXIO)
             {
                 return null;
             }
-            Require(errno, $"map {name}{uuid} cannot be looked at");
+            Require(errno, problem);
             if ((DeviceMapperMessage.Flags(answer) & DeviceMapperMessage.BufferFull) == 0)
             {
-                var hasLive = (DeviceMapperMessage.Flags(answer) & DeviceMapperMessage.ActivePresent) != 0;
-                return DeviceMapperMessage.State(answer, hasLive ? DeviceMapperMessage.Targets(answer) : []);
+                return answer;
             }
         }
     }

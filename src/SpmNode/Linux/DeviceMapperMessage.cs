@@ -11,7 +11,7 @@ namespace OvirtSpm.Node.Linux;
 /// dm_target_spec  0 u64 start   8 u64 length   16 i32 status   20 u32 next   24 16B type   40 end, then parameters with a zero
 /// dm_name_list    0 u64 device   8 u32 next (from this entry; 0: the last)   12 name with a zero
 /// </code>In a table that is loaded "next" counts from that target, in one that is read from the first.
-/// Source: linux/dm-ioctl.h, checked by LibcAbiTests.</remarks>
+/// Source: linux/dm-ioctl.h, checked by DeviceMapperAbiTests.</remarks>
 internal static class DeviceMapperMessage
 {
     public const int HeaderBytes = 312, TargetBytes = 40, NameBytes = 128, UuidBytes = 129, TypeBytes = 16;

@@ -25,7 +25,7 @@ sealed class PoolDomain : StorageDomain
 
     public ILeaseArea Spm { get; }
 
-    protected override VolumeGroup Latest => lastRead?.Group ?? Group;
+    public override VolumeGroup Latest => lastRead?.Group ?? Group;
 
     /// <summary>The pool's identity, and where records and maps lie in the volume <c>spm</c>.</summary>
     public Superblock Superblock { get; private set; } = null!;

@@ -40,7 +40,7 @@ class StorageDomain
     public DomainDevices Devices { get; }
 
     /// <summary>The newest group that was read.</summary>
-    protected virtual VolumeGroup Latest => Group;
+    public virtual VolumeGroup Latest => Group;
 
     public DomainMetadata Description { get; }
 

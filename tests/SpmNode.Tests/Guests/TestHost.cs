@@ -28,7 +28,7 @@ sealed class TestHost : IVolumeServer, IClusterTransport
         (Lun, Domain) = (lun, domain);
         var identity = new HostIdentity(hostId, $"host{hostId}", $"/{hostId}", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
         Membership = new Membership(domain, identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
-        Maps = new ActivationMaps(domain, hostId, identity.MapOwner) { IsMapped = slot => mapped?.StillMaps(domain.Group, slot) ?? false };
+        Maps = new ActivationMaps(domain, hostId, identity.MapOwner) { IsMapped = slot => mapped?.StillMaps(domain.Latest, slot) ?? false };
         Activator = new VolumeActivator(
             domain, Membership, Maps, this, _ => new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.Later)), "/run", TimeSpan.FromSeconds(20), clock,
             new ExportMetrics(new Meter("test")), Log.Add) { Mapped = mapped };

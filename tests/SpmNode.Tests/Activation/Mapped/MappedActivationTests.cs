@@ -115,11 +115,14 @@ public class MappedActivationTests
     }
 
     /// R11: the extents stay this host's for as long as the kernel maps them, whatever else went wrong.
-    [Fact]
-    public async Task An_activation_whose_map_does_not_go_again_stays_marked_until_it_does()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_activation_whose_map_does_not_go_again_stays_marked_until_it_does(bool isNewerThanNode)
     {
-        var (lun, volume, _) = await VolumeAsync();
+        var (lun, volume, term) = await VolumeAsync();
         var host = await TestHost.JoinAsync(lun, 2, kernel);
+        volume = isNewerThanNode ? $"{await term.CreateAsync()}" : volume;
         kernel.Before = step =>
         {
             if (step is "resume" or "remove")
