@@ -101,7 +101,7 @@ sealed class NodeVerbs : INodeVerbs
         wipe || discard ? tasks.EndOfDeletionAsync(Tasks.BeginDeletion(reference, request, wipe, discard)) : Leading().DeleteVolumeAsync(reference, request);
 
     public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) =>
-        change is VolumeChange.Merge or VolumeChange.Collapse ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
+        change.IsMerge ? tasks.EndOfAsync(Tasks.Begin(reference, change)) : Leading().ChangeVolumeAsync(reference, change, progress);
 
     public Task<SpaceReply> SetSpaceAsync(SpaceRequest request) => Leading().SetSpaceAsync(request);
 

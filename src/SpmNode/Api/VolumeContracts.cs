@@ -75,6 +75,10 @@ public abstract record VolumeChange
     /// <summary>The guarded-operation rule, as oVirt has it: refused unless the volume has this generation, and raised when it is done. Null: whatever it has.</summary>
     public int? ExpectedGeneration { get; init; }
 
+    /// <summary>What the volume holds goes into what is below it: that takes as long as the data do, so it is a task, and the volume is gone afterwards.</summary>
+    [JsonIgnore]
+    public bool IsMerge => this is Merge or Collapse;
+
     /// <summary>Give back the space behind the last used cluster of a cow volume.</summary>
     public sealed record Reduce : VolumeChange;
 

@@ -73,7 +73,7 @@ static class VolumeVerbs
         Verb(name, what, [reference, .. more], writes: true, parsed => read(parsed) with { ExpectedGeneration = parsed.GetValue(generation) }, async (pool, parsed, change) =>
         {
             var volume = await TerminalProgress.RunAsync(
-                "merging", parsed.GetValue(json) || change is not (VolumeChange.Merge or VolumeChange.Collapse), progress => pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change, progress));
+                "merging", parsed.GetValue(json) || !change.IsMerge, progress => pool.ChangeVolumeAsync(parsed.GetValue(reference)!, change, progress));
             Say(parsed, volume, say(volume));
         }, generation);
 

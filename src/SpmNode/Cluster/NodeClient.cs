@@ -67,7 +67,7 @@ sealed class NodeClient : IPoolVerbs
             : new TaskWatch(this, progress, CancellationToken.None).DeleteAsync(request, query, reference);
     }
 
-    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || change is not (VolumeChange.Merge or VolumeChange.Collapse)
+    public Task<VolumeReply> ChangeVolumeAsync(string reference, VolumeChange change, IProgress<double>? progress = null) => progress is null || !change.IsMerge
         ? SendAsync<VolumeReply>(HttpMethod.Post, Volume(reference) + "/changes", change)
         : new TaskWatch(this, progress, CancellationToken.None).RunAsync(change.Request, Volume(reference) + "/changes", change, reference);
 

@@ -142,7 +142,7 @@ sealed class PoolVerbs
             change.Request, kind, id => ChangeAsync(reference, change, id, progress),
             volume => term.Volumes.Find(volume) is { } there
                 ? Task.FromResult(Describe(there))
-                : change is VolumeChange.Merge or VolumeChange.Collapse ? Task.FromResult(VolumeReply.Merged($"{volume}"))
+                : change.IsMerge ? Task.FromResult(VolumeReply.Merged($"{volume}"))
                 : throw Refusal.NotFound($"volume {volume} was changed by this request and has been deleted since."))
         : await ChangeAsync(reference, change, null, progress);
 

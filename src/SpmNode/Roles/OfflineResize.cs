@@ -138,6 +138,6 @@ static class OfflineResize
             offset += entries[^1].ExtentCount;
         }
         var (old, tags) = (before.ToTags(), (before with { PhysicalVolumes = new EquatableList<PhysicalVolumeEntry>([.. entries]) }).ToTags());
-        return draft.ChangeVgTags(old.Except(tags), tags.Except(old)) is EditOutcome.Refused refused ? refused.Reason : null;
+        return draft.ReplaceVgTags(old, tags) is EditOutcome.Refused refused ? refused.Reason : null;
     }
 }

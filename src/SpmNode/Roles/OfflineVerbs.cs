@@ -60,7 +60,7 @@ sealed class OfflineVerbs(ILun lun, OfflinePorts ports, bool wait) : IPoolVerbs
         {
             return await pool.ChangeVolumeAsync(volume.Name, change, progress);
         }
-        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change is VolumeChange.Merge or VolumeChange.Collapse)
+        catch (Refusal gone) when (gone.Code == RefusalCode.NotFound && change.IsMerge)
         {
             // Left open by a former SPM, and brought to its end before this one was asked.
             return VolumeReply.Merged(volume.Name);

@@ -88,9 +88,9 @@ public sealed class GuardTests
         await RefusedAsync(await TestDomain.LeadAsync(attached.Lun.OpenAgain(), epoch: 3), "attached to data center 11111111-2222-3333-4444-555555555555");
 
         var adopted = await TestDomain.LunAsync();
-        await OfflineRelease.CommitAsync(adopted, await PoolDomain.OpenAsync(adopted), Ports(TimeProvider.System), Fence(10));
+        await OfflineRelease.CommitAsync(adopted, await PoolDomain.OpenAsync(adopted), Ports(TimeProvider.System), TestDomain.Fence(10));
         var later = new Later(TimeSpan.FromHours(1));
-        await OfflineAdoption.AsSpmAsync(adopted.OpenAgain(), Ports(later), new AdoptionOptions(1, 0), Fence(11));
+        await OfflineAdoption.AsSpmAsync(adopted.OpenAgain(), Ports(later), new AdoptionOptions(1, 0), TestDomain.Fence(11));
         await RefusedAsync(await TestDomain.LeadAsync(adopted.OpenAgain(), epoch: 12), "oVirt made it");
 
         var shared = await TestDomain.LeadAsync(await TestDomain.LunAsync());
@@ -123,7 +123,7 @@ public sealed class GuardTests
         var term = await TestDomain.LeadAsync(lun);
         await TurnAsync(term, on: true);
         await term.EndAsync();
-        await OfflineRelease.CommitAsync(lun.OpenAgain(), await PoolDomain.OpenAsync(lun.OpenAgain()), Ports(TimeProvider.System), Fence(10));
+        await OfflineRelease.CommitAsync(lun.OpenAgain(), await PoolDomain.OpenAsync(lun.OpenAgain()), Ports(TimeProvider.System), TestDomain.Fence(10));
         var left = (await StorageDomain.OpenAnyAsync(lun.OpenAgain())).Group;
         Assert.Null(left.Epoch);
         Assert.Equal("", left.SystemId);
@@ -145,8 +145,6 @@ public sealed class GuardTests
     static OfflinePorts Ports(TimeProvider wall) => new(
         TimeProvider.System, wall, new TestChoice(4713), _ => throw new InvalidOperationException("no host id is taken here"),
         _ => throw new InvalidOperationException("no image is made here"), _ => { });
-
-    static PoolFence Fence(ulong epoch) => new(epoch, _ => true, TimeSpan.Zero, TimeProvider.System, () => ValueTask.FromResult(ConfirmOutcome.Ours));
 
     sealed class Later(TimeSpan by) : TimeProvider
     {

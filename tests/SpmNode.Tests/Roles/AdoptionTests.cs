@@ -28,12 +28,12 @@ public sealed class AdoptionTests
         {
             var lun = made.Copy();
             lun.DiesAfter = writes;
-            var died = await DiesAsync(() => OfflineAdoption.AsSpmAsync(lun, Ports, Options, Fence(11)));
+            var died = await TestDomain.DiesAsync(() => OfflineAdoption.AsSpmAsync(lun, Ports, Options, TestDomain.Fence(11)));
             var left = await StorageDomain.OpenAnyAsync(lun.OpenAgain());
             adopted += left is PoolDomain ? 1 : 0;
             Kept(before, left.Group);
 
-            var whole = await OfflineAdoption.AsSpmAsync(lun.OpenAgain(), Ports, Options, Fence(12));
+            var whole = await OfflineAdoption.AsSpmAsync(lun.OpenAgain(), Ports, Options, TestDomain.Fence(12));
             Kept(before, whole.Group);
             Assert.Equal((1, 0), (whole.Tags.IoTimeoutSeconds, whole.Tags.WatchdogTimeoutSeconds));
             var term = await TestDomain.LeadAsync(lun.OpenAgain(), epoch: 13);
@@ -65,11 +65,11 @@ public sealed class AdoptionTests
         {
             var lun = made.Copy();
             lun.DiesAfter = writes;
-            var died = await DiesAsync(async () => await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, Fence(11)));
+            var died = await TestDomain.DiesAsync(async () => await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, TestDomain.Fence(11)));
             if (await StorageDomain.OpenAnyAsync(lun.OpenAgain()) is PoolDomain still)
             {
                 Assert.True(died);
-                await OfflineRelease.CommitAsync(lun.OpenAgain(), still, Ports, Fence(12));
+                await OfflineRelease.CommitAsync(lun.OpenAgain(), still, Ports, TestDomain.Fence(12));
             }
             var left = await StorageDomain.OpenAnyAsync(lun.OpenAgain());
             Assert.IsNotType<PoolDomain>(left);
@@ -92,7 +92,7 @@ public sealed class AdoptionTests
         // The host dies while it zeroes a raw volume: the creation is in the journal, begun and not ended.
         term.Zeroing = () => host.DiesAfter = host.Writes;
         await Assert.ThrowsAnyAsync<Exception>(() => term.CreateAsync(new(1, Guid.NewGuid(), 1), TestTerm.Request(Guid.NewGuid(), "raw") with { NoZero = false }));
-        var refused = await Assert.ThrowsAsync<Refusal>(async () => await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, Fence(3)));
+        var refused = await Assert.ThrowsAsync<Refusal>(async () => await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, TestDomain.Fence(3)));
         Assert.Contains("operations are not ended", refused.Message, StringComparison.Ordinal);
         Assert.IsType<PoolDomain>(await StorageDomain.OpenAnyAsync(lun));
     }
@@ -100,23 +100,8 @@ public sealed class AdoptionTests
     static async Task<MemoryLun> OfOvirtAsync()
     {
         var lun = await TestDomain.LunAsync();
-        await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, Fence(10));
+        await OfflineRelease.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, TestDomain.Fence(10));
         return lun;
-    }
-
-    static PoolFence Fence(ulong epoch) => new(epoch, _ => true, TimeSpan.Zero, TimeProvider.System, () => ValueTask.FromResult(ConfirmOutcome.Ours));
-
-    static async Task<bool> DiesAsync(Func<Task> act)
-    {
-        try
-        {
-            await act();
-            return false;
-        }
-        catch (Exception died) when (died is IOException or Refusal)
-        {
-            return true;
-        }
     }
 
     /// <summary>Everything oVirt had is there, where it was.</summary>

@@ -39,7 +39,7 @@ public sealed class ResizeDeviceTests
                 (one.DiesAfter, opened.DiesAfter) = count++ >= writes ? (0, 0) : (one.DiesAfter, opened.DiesAfter);
                 return Task.CompletedTask;
             };
-            var died = await DiesAsync(async () =>
+            var died = await TestDomain.DiesAsync(async () =>
             {
                 using var dying = new LunSet(one, new OneDevice(opened), TimeProvider.System);
                 await ResizeAsync(dying, 11);
@@ -121,7 +121,7 @@ public sealed class ResizeDeviceTests
     /// <summary>One term, one commit.</summary>
     static async Task LeadAsync(PoolDomain domain, ulong epoch, Action<VolumeGroupDraft> change)
     {
-        var term = Assert.IsType<TermStart.Begun>(await SpmTerm.BeginAsync(domain, Fence(epoch), TimeProvider.System, "test", new PoolCounters())).Term;
+        var term = Assert.IsType<TermStart.Begun>(await SpmTerm.BeginAsync(domain, TestDomain.Fence(epoch), TimeProvider.System, "test", new PoolCounters())).Term;
         var writing = term.Worker.RunAsync();
         Assert.IsType<PoolResult.Done>(await term.Worker.SubmitAsync("change", draft =>
         {
@@ -133,28 +133,13 @@ public sealed class ResizeDeviceTests
     }
 
     static async Task<IReadOnlyList<ResizeDeviceReply>> ResizeAsync(ILun lun, ulong epoch) =>
-        await OfflineResize.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, Fence(epoch)) is Led<IReadOnlyList<ResizeDeviceReply>>.Done done
+        await OfflineResize.CommitAsync(lun, await PoolDomain.OpenAsync(lun), Ports, TestDomain.Fence(epoch)) is Led<IReadOnlyList<ResizeDeviceReply>>.Done done
             ? done.Result
             : throw new InvalidOperationException("the epoch on disk is not below");
-
-    static PoolFence Fence(ulong epoch) => new(epoch, _ => true, TimeSpan.Zero, TimeProvider.System, () => ValueTask.FromResult(ConfirmOutcome.Ours));
 
     static LunSet Set(MemoryLun first, params MemoryLun[] others) => new(first, new ScriptedFinder(others), TimeProvider.System);
 
     static LvmUuid NewUuid(ulong seed) => LvmUuid.FromRandomBytes(RandomIdentity.Bytes(new TestChoice(seed), LvmUuid.Length));
-
-    static async Task<bool> DiesAsync(Func<Task> act)
-    {
-        try
-        {
-            await act();
-            return false;
-        }
-        catch (Exception died) when (died is IOException or Refusal)
-        {
-            return true;
-        }
-    }
 
     static void Kept(VolumeGroup before, VolumeGroup now)
     {

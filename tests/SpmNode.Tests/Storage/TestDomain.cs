@@ -39,11 +39,29 @@ static class TestDomain
         MemoryLun lun, ulong epoch = 2, Func<bool>? holds = null, int host = 1, TimeProvider? clock = null, Func<ConfirmOutcome>? confirm = null)
     {
         var domain = await PoolDomain.OpenAsync(lun);
-        var fence = new PoolFence(epoch, _ => holds?.Invoke() ?? true, TimeSpan.Zero, clock ?? TimeProvider.System, () => ValueTask.FromResult(confirm?.Invoke() ?? ConfirmOutcome.Ours));
+        var fence = Fence(epoch, holds, clock, confirm);
         var counters = new PoolCounters();
         var start = await SpmTerm.BeginAsync(domain, fence, clock ?? TimeProvider.System, "test", counters);
         var term = Assert.IsType<TermStart.Begun>(start).Term;
         return new TestTerm(lun, domain, term, counters, new ActivationMaps(domain, host, ThisMachine));
+    }
+
+    /// <summary>Of a term that lasts, unless something says that it does not.</summary>
+    public static PoolFence Fence(ulong epoch, Func<bool>? holds = null, TimeProvider? clock = null, Func<ConfirmOutcome>? confirm = null) =>
+        new(epoch, _ => holds?.Invoke() ?? true, TimeSpan.Zero, clock ?? TimeProvider.System, () => ValueTask.FromResult(confirm?.Invoke() ?? ConfirmOutcome.Ours));
+
+    /// <returns>Whether it ended as a verb does whose host or storage is gone.</returns>
+    public static async Task<bool> DiesAsync(Func<Task> act)
+    {
+        try
+        {
+            await act();
+            return false;
+        }
+        catch (Exception died) when (died is IOException or Refusal)
+        {
+            return true;
+        }
     }
 
     public static async Task<IReadOnlyList<VolumeReply>> VolumesAsync(ILun lun) => await new LunReader(lun).ListVolumesAsync();
