@@ -17,7 +17,7 @@ public class MappedVolumeTests(ITestOutputHelper output)
     [Fact(Explicit = true)]
     public Task What_we_map_is_LVMs_own_in_a_kernel_with_sectors_of_4096_bytes() => WalkAsync(4096, "--notable", "--notable -wait", "-stale");
 
-    /// <param name="crashes">How the map is left when the node is killed; empty: it is not killed, since each start of a node takes an emulated minute.</param>
+    /// <param name="crashes">How the map is left when the node is killed; empty: it is not killed, since each start of a node takes half an emulated minute.</param>
     private async Task WalkAsync(int sectorSize, params string[] crashes)
     {
         await using var run = LabRun.Create();

@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using OvirtSpm.Node.Cli;
 
 namespace OvirtSpm.Node.Api;
@@ -16,9 +15,11 @@ static class ApiServer
     /// <param name="listener">Bound and listening; stays the caller's.</param>
     public static WebApplication Build(Socket listener, INodeVerbs node)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)listener.Handle));
-        builder.Logging.ClearProviders();
+        // The other builders read appsettings.json where the node happens to be started, and watch every directory below: started in /, as
+        // services are, the whole machine's, mounts included (measured: 5 s before the first answer instead of 0.7).
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)listener.Handle));
+        builder.Services.AddRouting();
         // A body that cannot be read is told in our words, too (see AnswerRefusalsAsync), not with an empty 400.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.Configure<JsonOptions>(options =>

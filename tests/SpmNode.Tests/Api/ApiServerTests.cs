@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using Microsoft.Extensions.Configuration;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Cli;
 using OvirtSpm.Node.Cluster;
@@ -26,6 +27,11 @@ public sealed class ApiServerTests : IAsyncLifetime
         http.Dispose();
         await served.DisposeAsync();
     }
+
+    /// A file that is read is watched, with every directory around it: a node that is started in / would look through the whole machine.
+    [Fact]
+    public void Nothing_is_read_or_watched_in_the_directory_where_the_node_was_started() =>
+        Assert.DoesNotContain(served.Settings, settings => settings is FileConfigurationProvider);
 
     [Fact]
     public async Task A_node_that_does_not_lead_sends_what_changes_the_pool_to_the_leader_and_keeps_the_method()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Node.Tests.Api;
@@ -20,6 +21,9 @@ sealed class ServedNode : IAsyncDisposable
     }
 
     public string Url { get; }
+
+    /// <summary>What its settings come from.</summary>
+    public IEnumerable<IConfigurationProvider> Settings => ((IConfigurationRoot)app.Configuration).Providers;
 
     public static async Task<ServedNode> StartAsync(INodeVerbs node)
     {
