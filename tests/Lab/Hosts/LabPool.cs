@@ -9,6 +9,7 @@ internal sealed class LabPool : IAsyncDisposable
     public const int IoTimeout = 2, WatchdogTimeout = 10;
     private const string Device = "/dev/sda";
     private readonly Dictionary<string, long> _acknowledged = [];
+    private readonly Dictionary<ulong, int> _leaderOf = [];
     private readonly List<LabNode> _nodes = [];
     private readonly string _watchdog;
     private readonly string _settings;
@@ -32,7 +33,7 @@ internal sealed class LabPool : IAsyncDisposable
             await booted[0].DoAsync(
                 $"{LabNode.Program} domain create --lun {Device} --io-timeout {IoTimeout} --watchdog-timeout {(watchdog == "none" ? 0 : WatchdogTimeout)} --extent-size 8M");
             pool._nodes.AddRange(booted.Select(host => new LabNode(host, Device)));
-            await Task.WhenAll(pool._nodes.Select(node => node.StartAsync(watchdog, settings)));
+            await Task.WhenAll(pool._nodes.Select(pool.StartAsync));
             return pool;
         }
         catch
@@ -42,24 +43,33 @@ internal sealed class LabPool : IAsyncDisposable
         }
     }
 
-    /// <summary>Boots a host that is off and starts its node.</summary>
-    public async Task<LabNode> RestartAsync(LabNode off)
+    /// <summary>Starts a node that ended, and boots its host if that is off.</summary>
+    public async Task<LabNode> RestartAsync(LabNode ended)
     {
-        var node = new LabNode(await Run.BootAsync(off.HostId, Lun), Device);
-        _nodes[_nodes.IndexOf(off)] = node;
-        await node.StartAsync(_watchdog, _settings);
+        var node = new LabNode(ended.Host.IsOn ? ended.Host : await Run.BootAsync(ended.HostId, Lun), Device);
+        _nodes[_nodes.IndexOf(ended)] = node;
+        await StartAsync(node);
         return node;
     }
+
+    /// <summary>Every host is on and every node runs; one of them leads, and all agree on it.</summary>
+    public async Task MendAsync()
+    {
+        await Task.WhenAll(_nodes.Where(node => node.HasEnded).ToList().Select(RestartAsync));
+        await LeaderOfAllAsync();
+    }
+
+    private Task StartAsync(LabNode node) => node.StartAsync(_watchdog, _settings, "--activation dm");
 
     /// <summary>The one node that leads, once it does.</summary>
     public async Task<LabNode> LeaderAsync(params LabNode[] among)
     {
         LabNode? leader = null;
-        await LabWait.UntilAsync(LabWait.Patience, () => $"one of the nodes leads: {string.Join('\n', _nodes.Select(node => node.Log))}", async () =>
+        await LabWait.UntilAsync(LabWait.Patience, () => $"one of the nodes leads: {Logs}", async () =>
         {
             foreach (var node in among.Length > 0 ? among : [.. _nodes])
             {
-                leader = await node.StatusAsync() is { Role: "leading" } ? node : leader;
+                leader = await StatusAsync(node) is { Role: "leading" } ? node : leader;
             }
 
             return leader is not null;
@@ -67,28 +77,81 @@ internal sealed class LabPool : IAsyncDisposable
         return leader!;
     }
 
-    /// <summary>A host that came back takes its part again.</summary>
-    public static Task FollowsAsync(LabNode node) => IsAsync(node, "following");
+    /// <summary>One node leads, and every other one that runs follows it.</summary>
+    public async Task<LabNode> LeaderOfAllAsync()
+    {
+        LabNode? leader = null;
+        await LabWait.UntilAsync(LabWait.Patience, () => $"one node leads and the others follow it: {Logs}", async () =>
+        {
+            var seen = new List<(LabNode Node, StatusReply? Status)>();
+            foreach (var node in _nodes.Where(node => !node.HasEnded))
+            {
+                seen.Add((node, await StatusAsync(node)));
+            }
 
-    public static async Task<StatusReply> IsAsync(LabNode node, string role)
+            var leading = seen.Where(one => one.Status?.Role == "leading").ToList();
+            leader = leading.Count == 1 ? leading[0].Node : null;
+            return leader is not null && seen.All(one => one.Node == leader || one.Status is { Role: "following" } status && status.LeaderId == leader.HostId);
+        });
+        return leader!;
+    }
+
+    /// <summary>Of a pool of two: the SPM, the other one, and after how many seconds at most that one should lead if the SPM dies.</summary>
+    public async Task<(LabNode Leader, LabNode Other, double Bound)> PartsAsync()
+    {
+        var leader = await LeaderOfAllAsync();
+        return (leader, _nodes.Single(node => node != leader), (await leader.StatusAsync())!.FailoverBoundSeconds);
+    }
+
+    /// <summary>Takes the role once it is its turn.</summary>
+    public async Task<StatusReply> IsAsync(LabNode node, string role)
     {
         StatusReply? seen = null;
-        await LabWait.UntilAsync(LabWait.Patience, () => $"{node.Host.Name} is {role}: {seen}; {node.Log}", async () => (seen = await node.StatusAsync())?.Role == role);
+        await LabWait.UntilAsync(LabWait.Patience, () => $"{node.Host.Name} is {role}: {seen}; {node.Log}", async () => (seen = await StatusAsync(node))?.Role == role);
         return seen!;
     }
 
-    public async Task<string> CreateVolumeAsync(LabNode by)
+    /// <summary>One writer at a time: no epoch is ever seen to be led by two.</summary>
+    private async Task<StatusReply?> StatusAsync(LabNode node)
+    {
+        var status = await node.StatusAsync();
+        if (status is { Role: "leading", Epoch: { } epoch })
+        {
+            _leaderOf.TryAdd(epoch, node.HostId);
+            Assert.Equal(_leaderOf[epoch], node.HostId);
+        }
+        return status;
+    }
+
+    private string Logs => string.Join('\n', _nodes.Select(node => node.Log));
+
+    /// <summary>Where the kernel of a host has a volume.</summary>
+    public async Task<string> DeviceAsync(LabNode node, string volume) => $"/dev/{(await node.StatusAsync())!.Domain}/{volume}";
+
+    public async Task<string> CreateVolumeAsync(LabNode by, int gibibytes = 1)
     {
         var volume = $"{Guid.NewGuid()}";
-        var reply = await AskAsync(by, "/v1/volumes", new CreateVolumeRequest(volume, null, 1L << 30, "cow", null, false));
+        var reply = await AskAsync(by, "/v1/volumes", new CreateVolumeRequest(volume, null, (long)gibibytes << 30, "cow", null, false));
         _acknowledged[volume] = reply.GetProperty("allocatedBytes").GetInt64();
         return volume;
     }
 
+    /// <param name="by">The SPM's node, or that of the host where it is active.</param>
     public async Task ExtendAsync(LabNode by, string volume, int mebibytes)
     {
         var reply = await AskAsync(by, $"/v1/volumes/{volume}/extend", new ExtendVolumeRequest((long)mebibytes << 20, null, null, null));
         _acknowledged[volume] = reply.GetProperty("allocatedBytes").GetInt64();
+    }
+
+    /// <returns>The code of the answer, and what it says.</returns>
+    public async Task<(int Code, string Body)> DeleteAsync(LabNode by, string volume)
+    {
+        var answer = await by.AskAsync("DELETE", $"/v1/volumes/{volume}");
+        if (answer.Code == 200)
+        {
+            _acknowledged.Remove(volume);
+        }
+        return answer;
     }
 
     /// <summary>Asked until it is done, of the SPM where the node says so: an SPM that cannot keep up with its timeouts on a busy machine is
@@ -111,19 +174,28 @@ internal sealed class LabPool : IAsyncDisposable
         return JsonDocument.Parse(body).RootElement;
     }
 
-    /// <summary>Stock lvm2, on a host of the pool with a real device-mapper, accepts the metadata and sees all that was acknowledged.</summary>
+    /// <summary>One node leads. Stock lvm2, on a host of the pool with a real device-mapper, accepts the metadata and sees all that was acknowledged.</summary>
     public async Task VerifyAsync(LabNode on)
     {
-        const string lvm = "--config 'devices{use_devicesfile=0} global{use_lvmlockd=0}'";
-        await on.Host.DoAsync($"PATH=$PATH:/usr/sbin:/sbin; vgck {lvm}");
-        var listed = (await on.Host.DoAsync($"PATH=$PATH:/usr/sbin:/sbin; lvs {lvm} --noheadings --nosuffix --units b -o lv_name,lv_size"))
+        await LeaderOfAllAsync();
+        Assert.NotEmpty(_acknowledged);
+        await LvmAsync(on, "vgck");
+        await LvmAsync(on, "pvck", Device);
+        var listed = (await LvmAsync(on, "lvs", "--noheadings --nosuffix --units b -o lv_name,lv_size"))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToDictionary(words => words[0], words => long.Parse(words[1]));
-        Assert.NotEmpty(_acknowledged);
         foreach (var (volume, bytes) in _acknowledged)
         {
             Assert.Equal(bytes, listed.GetValueOrDefault(volume));
         }
+    }
+
+    /// <summary>A stock command that only reads; it must have nothing to complain of.</summary>
+    private static async Task<string> LvmAsync(LabNode on, string verb, string arguments = "")
+    {
+        var outcome = await on.Host.RunAsync($"PATH=$PATH:/usr/sbin:/sbin; {verb} --config 'devices{{use_devicesfile=0}} global{{use_lvmlockd=0}}' {arguments}");
+        Assert.True(outcome is { ExitCode: 0, Errors: "" }, $"{verb} on {on.Host.Name}: {outcome.ExitCode} {outcome.Errors}");
+        return outcome.Output;
     }
 
     public ValueTask DisposeAsync() => Run.DisposeAsync();
