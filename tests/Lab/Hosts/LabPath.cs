@@ -6,8 +6,9 @@ namespace OvirtSpm.Lab.Hosts;
 /// <summary>One host's path to a LUN, inside its QEMU, where it can be cut without the host's help.</summary>
 /// <remarks><code>
 /// scsi-hd → NAME (raw) → NAME-slow (throttle, group NAME-group) → NAME-file (the shared file)
-///                     └→ when cut: NAME-dead (blkdebug: every read, write and flush fails)
-/// </code></remarks>
+///                     └→ when cut: NAME-dead (blkdebug: every read and write fails)
+/// </code>
+/// QEMU flushes what it takes out of the way, so a node whose flushes fail could never be taken out again.</remarks>
 internal static class LabPath
 {
     public static IEnumerable<string> Arguments(LabLun lun) =>
@@ -18,7 +19,7 @@ internal static class LabPath
         "-blockdev", $"driver=raw,file={lun.Name}-slow,node-name={lun.Name}",
         "-blockdev", $$"""
             {"driver":"blkdebug","node-name":"{{lun.Name}}-dead","image":{"driver":"null-co","size":{{new FileInfo(lun.File).Length}}},
-             "inject-error":[{"event":"none","iotype":"read","errno":5},{"event":"none","iotype":"write","errno":5},{"event":"none","iotype":"flush","errno":5}]}
+             "inject-error":[{"event":"none","iotype":"read","errno":5},{"event":"none","iotype":"write","errno":5}]}
             """,
         "-device", $"scsi-hd,drive={lun.Name},id={lun.Name}-disk,serial={lun.Name},share-rw=on,logical_block_size={lun.SectorSize},physical_block_size={lun.SectorSize},rerror=report,werror=report",
     ];
@@ -31,7 +32,7 @@ internal static class LabPath
             json.WriteString("path", $"/objects/{lun.Name}-group");
             json.WriteString("property", "limits");
             json.WriteStartObject("value");
-            // One byte a second: nothing comes through. Zero: no limit.
+            // One byte a second: nothing comes through after the first. Zero: no limit; what waits goes on when the node above is opened again.
             json.WriteNumber("bps-total", state == LabPathState.Hanging ? 1 : 0);
             json.WriteEndObject();
         }, stop);
