@@ -106,7 +106,16 @@ sealed partial class VolumeActivator(
         }
     }
 
-    /// <summary>R10: set, flush, re-read metadata and the other maps; only then it may be used. A conflict backs off.</summary>
+    /// <summary>R10: set, flush, read the other maps, re-read the metadata; only then it may be used. A conflict backs off.</summary>
+    /// <remarks><code>
+    /// this host                       the host that has it           SPM
+    /// entry
+    /// metadata: 896 MiB
+    ///                                 asks for space                 commits 1152 MiB
+    ///                                 its guest writes there, ends
+    ///                                 entry cleared
+    /// other maps: nobody
+    /// </code>Served by that text, the guest would read zeros where its data are. Behind the maps nobody else can begin to use the volume.</remarks>
     async Task<ActiveVolume> ActivateAsync(VolumeInfo volume, int slot, bool readOnly, bool exclusive)
     {
         if (!maps.TryHold(slot))
@@ -120,12 +129,6 @@ sealed partial class VolumeActivator(
             // R10: keeps others away like a writer's entry. But a node that is killed before it has looked at their maps was never entitled
             // to write, and must not be when it starts again and cannot read one of them.
             await maps.SetAsync(slot, readOnly ? ActivationMode.ReadOnly : ActivationMode.Working, generation);
-            var view = await LunReader.SettledViewAsync(domain, clock);
-            var now = Usable(view, view.Find(volume.Name), readOnly);
-            if (now.Tags.Slot != slot)
-            {
-                throw Refusal.Conflict($"volume {volume.Name} moved to another slot while it was being activated; try again.");
-            }
             var others = (await maps.ReadAllAsync()).OtherWriters(slot, membership.Identity.HostId);
             if (others.Where(other => other.Use == SlotUse.Working).ToList() is [var worker, ..])
             {
@@ -137,6 +140,12 @@ sealed partial class VolumeActivator(
                 throw Refusal.Conflict(other.Use == SlotUse.Unreadable
                     ? $"the activation map of {name} cannot be read, so volume {volume.Name} counts as active there."
                     : $"volume {volume.Name} is active for writing on {name}; deactivate it there first.");
+            }
+            var view = await LunReader.SettledViewAsync(domain, clock);
+            var now = Usable(view, view.Find(volume.Name), readOnly);
+            if (now.Tags.Slot != slot)
+            {
+                throw Refusal.Conflict($"volume {volume.Name} moved to another slot while it was being activated; try again.");
             }
             // Behind the entry: the slot is this volume's as long as that stands there.
             lease = await LeaseForAsync(now, slot, readOnly, exclusive);

@@ -77,7 +77,7 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         {
             Run(any, volume, token, () => DeactivateAsync(any, volume));
         }
-        else if (world.Choice.Pick(4, "deletes it anyway") == 0 || !world.Hosts.Any(host => host.Serves(volume)))
+        else if (world.Choice.Pick(2, "deletes it anyway") == 0 || !world.Hosts.Any(host => host.Serves(volume)))
         {
             Note(volume, false, 0);
             Run(leader, volume, token, () => DeleteAsync(leader, volume, token));

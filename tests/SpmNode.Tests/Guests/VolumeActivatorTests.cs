@@ -19,6 +19,31 @@ public sealed class VolumeActivatorTests
         await second.Activator.ActivateAsync(volume, readOnly: false);
     }
 
+    /// R10: between what this host reads of the metadata and what it reads of the maps, the other one grew and ended.
+    [Fact]
+    public async Task A_volume_that_grew_until_its_former_host_ended_is_served_with_all_that_it_has()
+    {
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
+        var volume = await term.CreateAsync();
+        var (first, second) = (await TestHost.JoinAsync(term.Lun, 2), await TestHost.JoinAsync(term.Lun.OpenAgain(), 3));
+        var before = (await first.Activator.ActivateAsync($"{volume}", readOnly: false)).Export.AllocatedBytes;
+        var maps = second.Domain.SpmOffset + second.Domain.Layout.ActivationMaps.OffsetBytes;
+        second.Lun.BeforeRead = offset =>
+        {
+            if (offset == maps)
+            {
+                second.Lun.BeforeRead = null;
+                Task.Run(async () =>
+                {
+                    await term.Extension.ExtendAsync($"{volume}", new(before + 1, 2, first.Membership.Generation, null));
+                    await first.Activator.DeactivateAsync(volume);
+                }).GetAwaiter().GetResult();
+            }
+        };
+        var there = await second.Activator.ActivateAsync($"{volume}", readOnly: false);
+        Assert.True(there.Export.AllocatedBytes > before, $"it had {before} bytes and grew; served are {there.Export.AllocatedBytes}");
+    }
+
     [Fact]
     public async Task Without_a_host_id_nothing_new_is_activated_and_what_is_active_stays()
     {
