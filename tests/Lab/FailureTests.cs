@@ -77,6 +77,33 @@ public class FailureTests(SharedPool shared, ITestOutputHelper output)
         await pool.VerifyAsync(other);
     });
 
+    /// Its texts and headers are on their way when it stops, and reach the LUN when another one leads: R2, R5 and the scrub are for this.
+    [Fact(Explicit = true)]
+    public Task An_SPM_that_is_frozen_in_the_middle_of_a_commit_and_thaws_under_another_SPM_loses_nothing() => shared.UseAsync(async pool =>
+    {
+        var (former, other, bound) = await pool.PartsAsync();
+        var guest = await LabGuest.StartAsync(pool, other);
+        var volume = await pool.CreateVolumeAsync(former);
+        var stuck = Stopwatch.StartNew();
+        await former.Host.SetPathAsync(pool.Lun, LabPathState.HoldingWrites);
+        var asked = former.AskAsync("POST", $"/v1/volumes/{volume}/extend", """{"sizeBytes":536870912}""");
+        // One may be a lease's renewal; the others are the commit's.
+        await LabWait.UntilAsync(LabWait.Patience, () => $"a commit is on its way: {former.Log}",
+            async () => int.Parse((await former.Host.DoAsync("cat /sys/block/sda/inflight")).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) > 1);
+        former.Host.Freeze();
+        await LedByAsync(pool, other, "the SPM's host stands still in the middle of a commit", stuck, bound);
+        await pool.ExtendAsync(other, guest.Volume, 512);
+        former.Host.Thaw();
+        await former.Host.SetPathAsync(pool.Lun, LabPathState.Whole);
+        await GivesUpAsync(pool, former, stuck);
+        Assert.NotEqual(200, (await asked).Code);
+        await pool.MendAsync();
+        await pool.ExtendAsync(other, volume, 768);
+        await guest.VerifyAsync();
+        Assert.Equal(0, guest.Failed);
+        await pool.VerifyAsync(former);
+    });
+
     private async Task LedByAsync(LabPool pool, LabNode next, string what, Stopwatch since, double bound)
     {
         await pool.LeaderAsync(next);

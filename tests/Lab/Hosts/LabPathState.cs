@@ -9,4 +9,7 @@ internal enum LabPathState
 
     /// <summary>Reads and writes wait.</summary>
     Hanging,
+
+    /// <summary>Only writes wait.</summary>
+    HoldingWrites,
 }
