@@ -246,9 +246,7 @@ public class TailStackTests
     {
         if (!stack.IsShaped)
         {
-            var to = stack.BeginReshape();
-            stack.Resume();
-            stack.Reshaped(to);
+            stack.Reshape();
         }
     }
 

@@ -39,6 +39,9 @@ internal sealed class TailStack
     /// <summary>R15: from the first growth on the volume has this much more than its guest is let write.</summary>
     public long ReserveBytes => _reserveBytes ?? 0;
 
+    /// <summary>Nothing leads behind the end of the guest's map, so that nothing can keep a change of it waiting.</summary>
+    public bool EndsGuest => _shaped.Gate is null;
+
     public InFlight Waiting => HeldGate(_chain) is { } gate ? _mapper.InFlight(gate) : default;
 
     /// <summary>Above a volume's own map, of which nobody else has anything open.</summary>
@@ -124,6 +127,14 @@ internal sealed class TailStack
     }
 
     public void Resume() => _mapper.Resume(_guest.Uuid);
+
+    /// <summary>All three at once.</summary>
+    public void Reshape()
+    {
+        var to = BeginReshape();
+        Resume();
+        Reshaped(to);
+    }
 
     /// <summary>Nothing leads through the former gates any more.</summary>
     public void Reshaped(TailChain to)

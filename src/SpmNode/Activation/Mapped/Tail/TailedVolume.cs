@@ -18,9 +18,7 @@ internal sealed class TailedVolume : IMappedVolume
     private readonly SemaphoreSlim _changing = new(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
-    private Task? _reshaping;
-    private long _reshapingSince;
-    private long? _waitingSince;
+    private long? _reshapingSince, _waitingSince;
     private bool _isAsking, _poolFull;
     private InFlight _waiting;
     private volatile bool _closed;
@@ -59,9 +57,15 @@ internal sealed class TailedVolume : IMappedVolume
         }
         await LockedAsync(() =>
         {
-            if (!_closed)
+            if (_closed)
             {
-                _stack.Grown(grown.AllocatedBytes);
+                return;
+            }
+            _stack.Grown(grown.AllocatedBytes);
+            if (_stack is { EndsGuest: true, IsShaped: false } && _reshapingSince is null)
+            {
+                // A guest that met the end is continued as soon as this returns, and would meet the same end again.
+                _stack.Reshape();
             }
         });
         return new GrowOutcome.Grown(_stack.EndBytes);
@@ -118,9 +122,7 @@ internal sealed class TailedVolume : IMappedVolume
                 _stack.Drop();
                 if (!_stack.IsShaped)
                 {
-                    var to = _stack.BeginReshape();
-                    _stack.Resume();
-                    _stack.Reshaped(to);
+                    _stack.Reshape();
                 }
             }).WaitAsync(LeaveLimit, _clock);
         }
@@ -143,14 +145,11 @@ internal sealed class TailedVolume : IMappedVolume
             try
             {
                 await LockedAsync(Step);
-                _said = "";
             }
-            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+            catch (Exception failed)
             {
-                if (_said != failed.Message)
-                {
-                    _options.Log($"volume {_volume.Identity.Volume}, behind its end: {_said = failed.Message}");
-                }
+                // Whatever it was: nobody else would end what waits.
+                Say(failed);
             }
             try
             {
@@ -168,16 +167,11 @@ internal sealed class TailedVolume : IMappedVolume
         {
             return;
         }
-        if (_reshaping is { IsCompleted: true } done)
-        {
-            _reshaping = null;
-            done.GetAwaiter().GetResult();
-        }
         var now = _clock.GetTimestamp();
         _waiting = _stack.Waiting;
         if (_waiting.IsNone)
         {
-            Ended(_stack.IsDropped ? "dropped" : "grown");
+            Ended("grown");
         }
         else if (_waitingSince is null)
         {
@@ -185,7 +179,7 @@ internal sealed class TailedVolume : IMappedVolume
         }
         var look = new TailLook(
             _waiting, _waitingSince is { } since ? _clock.GetElapsedTime(since, now) : TimeSpan.Zero, _stack.IsShaped, _stack.IsDropped,
-            _reshaping is null ? null : _clock.GetElapsedTime(_reshapingSince, now), _isAsking, _poolFull);
+            _reshapingSince is { } begun ? _clock.GetElapsedTime(begun, now) : null, _isAsking, _poolFull);
         switch (look.Next(_options.HoldLimit))
         {
             case TailStep.Ask:
@@ -198,6 +192,7 @@ internal sealed class TailedVolume : IMappedVolume
             case TailStep.Drop:
                 _options.Log($"volume {_volume.Identity.Volume}: {(_poolFull ? "the pool is full" : $"no space came within {look.WaitedFor.TotalSeconds:0.#} s")}; its guest meets the end of its disk");
                 _stack.Drop();
+                Ended(_poolFull ? "full" : "limit");
                 break;
             case TailStep.FailReads:
                 _options.Log($"volume {_volume.Identity.Volume}: somebody reads where nothing was written; the read fails");
@@ -211,10 +206,23 @@ internal sealed class TailedVolume : IMappedVolume
     {
         var to = _stack.BeginReshape();
         _reshapingSince = _clock.GetTimestamp();
-        _reshaping = Task.Run(async () =>
+        _ = Task.Run(async () =>
         {
-            _stack.Resume();
-            await LockedAsync(() => _stack.Reshaped(to));
+            try
+            {
+                _stack.Resume();
+                await LockedAsync(() =>
+                {
+                    _reshapingSince = null;
+                    _stack.Reshaped(to);
+                });
+            }
+            catch (IOException failed)
+            {
+                // It is tried again: the maps are as they were.
+                Say(failed);
+                await LockedAsync(() => _reshapingSince = null);
+            }
         });
     }
 
@@ -225,6 +233,14 @@ internal sealed class TailedVolume : IMappedVolume
             _options.Metrics?.Held(_clock.GetElapsedTime(since), how);
         }
         _waitingSince = null;
+    }
+
+    private void Say(Exception failed)
+    {
+        if (_said != failed.Message)
+        {
+            _options.Log($"volume {_volume.Identity.Volume}, behind its end: {_said = failed.Message}");
+        }
     }
 
     private async Task AskAsync()
