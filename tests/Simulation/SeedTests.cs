@@ -11,12 +11,13 @@ public class SeedTests(ITestOutputHelper output)
     private const int WholeNodes = 2000;
 
     /// <summary>Two quiet cores need less; a machine that is busy with other things does fewer.</summary>
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(150);
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(120);
 
     /// <summary>Of the rarest faults one seed in twenty has one: with fewer seeds than this some would hardly have been tried.</summary>
     private const int Fewest = 100;
 
     [Fact]
+    [Trait("part", "seeds")]
     public void Whole_nodes_keep_every_promise_under_random_faults()
     {
         var asked = (int)Number("SPM_SEEDS", 0);

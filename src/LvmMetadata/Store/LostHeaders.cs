@@ -34,7 +34,7 @@ public static class LostHeaders
         }
         foreach (var (copy, at) in whole)
         {
-            var header = await MetadataWriter.HeaderSectorAsync(copy, at);
+            var header = await MetadataWriter.HeaderSectorAsync(copy, at, DiskMemory.Allocate(copy.HeaderWriteBytes));
             // R2: one after the other, the deadline read before each.
             if (guard.Issue(() => copy.Pv.WriteAsync(copy.Area.OffsetBytes, header)) is not { } writing)
             {

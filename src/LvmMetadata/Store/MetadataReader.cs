@@ -79,8 +79,9 @@ public static class MetadataReader
         {
             return false;
         }
-        var buffer = DiskMemory.Allocate(Math.Max(MdaHeader.Bytes, pv.SectorSize));
+        var buffer = DiskMemory.Rent(Math.Max(MdaHeader.Bytes, pv.SectorSize));
         var read = await HeaderRead.ReadAsync(pv, new DiskArea(copy.AreaOffsetBytes, copy.AreaSizeBytes), buffer);
+        DiskMemory.Return(buffer);
         return copy.Location is { } location
             ? read.Error != HeaderError.None || read.Header.Committed != location
             : read.Error == HeaderError.None;

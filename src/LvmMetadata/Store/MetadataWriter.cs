@@ -94,13 +94,15 @@ internal sealed class MetadataWriter
             for (var i = 0; i < copies.Count; i++)
             {
                 var location = new TextLocation(places[i], size, crc, 0);
-                var (copy, header) = (copies[i], await HeaderSectorAsync(copies[i], location));
+                var (copy, memory) = (copies[i], DiskMemory.Rent(copies[i].HeaderWriteBytes));
+                var header = await HeaderSectorAsync(copy, location, memory);
                 // R2: behind every read, or a host that sleeps while it waits for one wakes up and writes.
                 if (guard.Issue(() => copy.Pv.WriteAsync(copy.Area.OffsetBytes, header)) is not { } writing)
                 {
                     return Fenced(issued, "before a header");
                 }
                 await writing;
+                DiskMemory.Return(memory);
                 // R2: the second header only when the first is durable, or a crash could lose both at once.
                 await copies[i].Pv.FlushAsync();
                 written.Add(copies[i] with { Location = location });
@@ -148,11 +150,12 @@ internal sealed class MetadataWriter
     }
 
     public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location) =>
-        await copy.Pv.WriteAsync(copy.Area.OffsetBytes, await HeaderSectorAsync(copy, location));
+        await copy.Pv.WriteAsync(copy.Area.OffsetBytes, await HeaderSectorAsync(copy, location, DiskMemory.Allocate(copy.HeaderWriteBytes)));
 
-    internal static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location)
+    /// <param name="memory">For it.</param>
+    internal static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location, Memory<byte> memory)
     {
-        var sector = DiskMemory.Allocate(copy.HeaderWriteBytes);
+        var sector = memory[..copy.HeaderWriteBytes];
         if (sector.Length > MdaHeader.Bytes)
         {
             // On 4096-byte sectors the first ring bytes share the header's: stock lvm2 may keep its live text there.

@@ -51,11 +51,13 @@ static class ExtendBench
         worker.StopAccepting();
         await writing;
         var resident = Environment.WorkingSet;
+        progress("the storage alone");
+        var floor = await StorageFloor.MeasureAsync(lun.Metadata, ours.Store.Current.TextLength);
 
         progress($"{PeerCalls} calls of lvextend");
         var peerPerSecond = await MeasurePeerAsync(Path.Combine(directory, "peer"), lvs);
         return new ExtendBenchResult(
-            lvs, requests, Math.Round(perSecond, 1), At(single, 0.5), At(single, 0.99), commits, resident >> 20, "lvextend", Math.Round(peerPerSecond, 2),
+            lvs, requests, Math.Round(perSecond, 1), At(single, 0.5), At(single, 0.99), At(floor, 0.5), At(floor, 0.99), commits, resident >> 20, "lvextend", Math.Round(peerPerSecond, 2),
             Math.Round(perSecond / peerPerSecond, 1));
     }
 

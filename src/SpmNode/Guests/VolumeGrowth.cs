@@ -48,9 +48,17 @@ sealed class VolumeGrowth(
         {
             return (null, Refusal.Unavailable(nobody.Why));
         }
+        var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
+        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices, byPerson);
         try
         {
-            return (await AskAsync(route, volume, absoluteBytes, stop, byPerson), null);
+            var reply = route switch
+            {
+                LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
+                LeaderRoute.There there => await transport.ExtendAsync(there.Url, volume, request, stop),
+                _ => throw new InvalidOperationException("a closed set of routes"),
+            };
+            return await LoadAsync(volume, absoluteBytes, reply) is { } refusal ? (null, refusal) : (reply, null);
         }
         catch (Refusal refusal)
         {
@@ -58,31 +66,24 @@ sealed class VolumeGrowth(
         }
     }
 
-    async Task<ExtendVolumeReply> AskAsync(LeaderRoute route, Guid volume, long absoluteBytes, CancellationToken stop, bool byPerson)
+    /// <returns>Why the answer is not loaded; null when the volume is as large as was asked for.</returns>
+    async Task<Refusal?> LoadAsync(Guid volume, long absoluteBytes, ExtendVolumeReply reply)
     {
-        var highestEpoch = activator().Find(volume)?.Export.Table.Epoch;
-        var request = new ExtendVolumeRequest(absoluteBytes, membership.Identity.HostId, membership.Generation, highestEpoch, Ids?.Next(), activator().Devices, byPerson);
-        var reply = route switch
-        {
-            LeaderRoute.Here here => await here.Verbs.ExtendVolumeAsync(volume.ToString(), request),
-            LeaderRoute.There there => await transport.ExtendAsync(there.Url, volume, request, stop),
-            _ => throw new InvalidOperationException("a closed set of routes"),
-        };
         if (reply.Volume != volume.ToString())
         {
             // R12: it answers what was asked, or it is not loaded.
-            throw Refusal.Damaged($"asked for volume {volume}, the SPM answered for '{reply.Volume}'; its segments are not loaded.");
+            return Refusal.Damaged($"asked for volume {volume}, the SPM answered for '{reply.Volume}'; its segments are not loaded.");
         }
         if (!membership.IsValid)
         {
-            throw Refusal.Unavailable("this node does not hold its host id now, so no answer of an SPM is loaded. What is active goes on.");
+            return Refusal.Unavailable("this node does not hold its host id now, so no answer of an SPM is loaded. What is active goes on.");
         }
         return await activator().GrowAsync(volume, reply) switch
         {
             // Another answer overtook this one and brought at least as much.
-            GrowOutcome.Refused when activator().Find(volume)?.Export.Table.AllocatedBytes >= absoluteBytes => reply,
-            GrowOutcome.Refused refused => throw Refusal.Conflict(refused.Message),
-            _ => reply,
+            GrowOutcome.Refused when activator().Find(volume)?.Export.Table.AllocatedBytes >= absoluteBytes => null,
+            GrowOutcome.Refused refused => Refusal.Conflict(refused.Message),
+            _ => null,
         };
     }
 

@@ -8,15 +8,12 @@ namespace OvirtSpm.Node.Roles;
 sealed record RolePace(TimeSpan IoTimeout)
 {
     /// <summary>A follower looks at the lease: bounds how long a released one stays unused when no message tells of it.</summary>
-    public TimeSpan Look { get; } = Clamp(IoTimeout / 10, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1));
+    public TimeSpan Look { get; } = Clamp(IoTimeout / 5, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2));
 
     /// <summary>A follower reads the records of hosts that hold an id. A new leader's are read at once.</summary>
-    public TimeSpan Records { get; } = Clamp(IoTimeout / 2, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5));
+    public TimeSpan Records { get; } = Clamp(IoTimeout, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(10));
 
-    /// <summary>A leader reads its own deadline when nothing is asked of it: a tenth of the margin in which its term must end in order (R25).</summary>
-    public TimeSpan Watch { get; } = Clamp(IoTimeout / 20, TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(500));
-
-    /// <summary>A leader reads its own lease, for requests of others.</summary>
+    /// <summary>A leader reads its own lease, for requests of others, and asks itself whether it should step down.</summary>
     public TimeSpan Requests { get; } = Clamp(IoTimeout / 10, TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(1));
 
     /// <summary>Two looks: a host with a higher preference has seen the lease, too.</summary>

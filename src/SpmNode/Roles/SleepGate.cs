@@ -8,6 +8,9 @@ sealed class SleepGate
     TaskCompletionSource? term;
     bool closed;
 
+    /// <summary>Whoever leads looks at once: a machine that goes to sleep waits for seconds only.</summary>
+    public Action Closing { get; set; } = () => { };
+
     public bool IsClosed
     {
         get
@@ -45,11 +48,14 @@ sealed class SleepGate
     /// <returns>Completes when no term lasts any more.</returns>
     public Task CloseAsync()
     {
+        Task ended;
         lock (guard)
         {
             closed = true;
-            return term?.Task ?? Task.CompletedTask;
+            ended = term?.Task ?? Task.CompletedTask;
         }
+        Closing();
+        return ended;
     }
 
     public void Open()

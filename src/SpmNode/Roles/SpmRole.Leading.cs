@@ -13,6 +13,14 @@ sealed partial class SpmRole
 
     HandOverOrder? order;
 
+    /// <summary>R25: of the deadline, in which a term must end in order.</summary>
+    TimeSpan Margin => domain.Timing.IoTimeout / 2;
+
+    /// <summary>Until the term is over if no renewal follows; a little more, so that it is over then.</summary>
+    TimeSpan TermLeft => TimeSpan.FromMilliseconds(1) + (membership.Keeper?.Deadline.Margin is { } left && left > Margin ? left - Margin : TimeSpan.Zero);
+
+    TimeSpan NextWatch => TermLeft < pace.Requests ? TermLeft : pace.Requests;
+
     /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
     public Func<SpmTerm, CancellationToken, Task>? Recover { get; init; }
 
@@ -21,7 +29,7 @@ sealed partial class SpmRole
     {
         // What is left must be enough to get from the question "may I?" to the device, and, when nothing is under way, to end the term in
         // order before the kernel kills this process at the deadline (R25).
-        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), domain.Timing.IoTimeout / 2, clock, lease.ConfirmWithHostIdAsync);
+        var fence = new PoolFence(version, margin => lease.MayWrite(version, margin), Margin, clock, lease.ConfirmWithHostIdAsync);
         Departure? leaving = null;
         var unguarded = membership.Guard.Begin(fence, () => membership.Keeper!.Deadline.ExpiresAt);
         try
@@ -106,7 +114,7 @@ sealed partial class SpmRole
                 {
                     look = LookAsync(lease);
                 }
-                await PauseAsync(pace.Watch, writing, lost, stop);
+                await PauseAsync(writing, lost, stop);
             }
             Role = RoleName.Draining;
             if (lost.IsCompleted || !begun.Fence.MayWrite())
@@ -158,7 +166,7 @@ sealed partial class SpmRole
                 wanted.End(new HandOverEnd.Stayed("this machine goes to sleep"));
                 return null;
             }
-            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(pace.Watch, clock, CancellationToken.None));
+            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(NextWatch, clock, CancellationToken.None));
         }
         if (preparing.IsCompleted)
         {
@@ -173,16 +181,16 @@ sealed partial class SpmRole
     {
         while (fence.MayWrite())
         {
-            await Pause.ForAsync(domain.Timing.IoTimeout / 8, clock, CancellationToken.None);
+            await Pause.ForAsync(TermLeft, clock, CancellationToken.None);
         }
         fence.Close("the deadline of the host id passed");
         await membership.Guard.DisarmAsync(fence, domain.Lun.WhenControlWritesReturnedAsync);
     }
 
-    async Task PauseAsync(TimeSpan pause, Task writing, Task<LeaseLost> lost, CancellationToken stop)
+    async Task PauseAsync(Task writing, Task<LeaseLost> lost, CancellationToken stop)
     {
         var poke = poked;
-        await Task.WhenAny(writing, lost, Pause.ForAsync(pause, clock, stop), poke.Task);
+        await Task.WhenAny(writing, lost, Pause.ForAsync(NextWatch, clock, stop), poke.Task);
         if (poke.Task.IsCompleted)
         {
             poked = Signal();

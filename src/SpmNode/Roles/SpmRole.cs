@@ -48,6 +48,7 @@ sealed partial class SpmRole(
     public async Task RunAsync(Task<LeaseLost> lost, CancellationToken stop)
     {
         var lease = membership.SpmLease!;
+        Sleep.Closing = () => poked.TrySetResult();
         var minimumVersion = 0ul;
         while (!stop.IsCancellationRequested && !lost.IsCompleted)
         {

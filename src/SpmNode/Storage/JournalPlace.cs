@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using OvirtSpm.LvmMetadata;
 using OvirtSpm.LvmMetadata.Model;
@@ -24,12 +25,16 @@ sealed record JournalPlace(IPvArea Pv, long OffsetBytes, JournalGeometry Geometr
             var error = SegmentHeader.TryParse(sector, Pool, index, out var header);
             glances.Add(new SegmentGlance(index, header, error));
         }
-        return await JournalReading.ReadAsync(Geometry, glances.MoveToImmutable(), ReadSegmentAsync, block => TookEffect(text, block));
+        var segment = ArrayPool<byte>.Shared.Rent(JournalGeometry.SegmentBytes);
+        var reading = await JournalReading.ReadAsync(
+            Geometry, glances.MoveToImmutable(), index => ReadSegmentAsync(index, segment.AsMemory(0, JournalGeometry.SegmentBytes)), block => TookEffect(text, block));
+        // Not after a failure: whoever gave up on a read does not know whether the device is done with the memory.
+        ArrayPool<byte>.Shared.Return(segment);
+        return reading;
     }
 
-    async ValueTask<ReadOnlyMemory<byte>> ReadSegmentAsync(int index)
+    async ValueTask<ReadOnlyMemory<byte>> ReadSegmentAsync(int index, Memory<byte> bytes)
     {
-        var bytes = new byte[JournalGeometry.SegmentBytes];
         await Pv.ReadAsync(OffsetBytes + Geometry.OffsetOf(index), bytes);
         return bytes;
     }

@@ -66,7 +66,7 @@ public sealed record JournalReading(
 
     public JournalState State() => Log?.State(LastHappened) ?? new JournalState();
 
-    /// <param name="read">All bytes of the segment with this index.</param>
+    /// <param name="read">All bytes of the segment with this index; wanted until the next one is.</param>
     /// <param name="happened">Did the commit of this block, of this epoch, take effect? Asked of the metadata text.</param>
     /// <remarks>
     /// The newest segment that was opened stands for all before it. One that begins an epoch counts only once its takeover's text is there;

@@ -23,7 +23,7 @@ internal sealed record Mutant(
             "although it may well be there.\n            if (guard.Epoch == 0)"),
         new("headers-in-parallel", "R2: the second header is written while the first is under way",
             "src/LvmMetadata", "Store/MetadataWriter.cs",
-            "await writing;\n                // R2: the second header", "// R2: the second header", IsQuick: true),
+            "await writing;\n                DiskMemory.Return(memory);\n                // R2: the second header", "// R2: the second header", IsQuick: true),
         new("takeover-at-next-seqno", "R3: a takeover continues with the next sequence number",
             "src/LvmMetadata", "Store/TakeOverRules.cs",
             "version.Seqno + (2 * (UInt128)(epoch - version.Epoch))", "(UInt128)version.Seqno + 1", IsQuick: true),

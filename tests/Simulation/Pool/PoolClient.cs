@@ -59,7 +59,15 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         {
             // Sizes go round and round inside what fits on the disk: what matters is that each acknowledgement holds.
             var size = (1 + world.Choice.Pick(8, "extents")) * Extent;
-            Run(leader, volume, token, () => ExtendAsync(leader, volume, size, token));
+            // Told which host serves it, most people ask there; the SPM refuses the others.
+            if (world.Hosts.FirstOrDefault(host => host.Serves(volume)) is { } user && world.Choice.Pick(8, "asks anybody") > 0)
+            {
+                Run(user, volume, token, () => GrowAsync(user, volume, size, token));
+            }
+            else
+            {
+                Run(leader, volume, token, () => ExtendAsync(leader, volume, size, token));
+            }
         }
         else if (kind < 7)
         {
@@ -69,7 +77,7 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         {
             Run(any, volume, token, () => DeactivateAsync(any, volume));
         }
-        else
+        else if (world.Choice.Pick(4, "deletes it anyway") == 0 || !world.Hosts.Any(host => host.Serves(volume)))
         {
             Note(volume, false, 0);
             Run(leader, volume, token, () => DeleteAsync(leader, volume, token));
@@ -177,6 +185,19 @@ internal sealed class PoolClient(PoolWorld world, int volumes, int meanMilliseco
         {
             var reply = await verbs.ExtendVolumeAsync(volume, new ExtendVolumeRequest(size, null, null, null));
             Acknowledge(host, volume, token, () => world.Book.Acknowledge(volume, Math.Max(size, reply.AllocatedBytes)));
+        }
+    }
+
+    private async Task GrowAsync(PoolHost host, string volume, long size, object token)
+    {
+        if (host.Growth is { } growth)
+        {
+            var reply = await growth.GrowAsync(Guid.Parse(volume), size, CancellationToken.None, byPerson: true);
+            // What the SPM has acknowledged stays so, whatever became of the host that asked it.
+            if (IsOpen(volume, token))
+            {
+                world.Book.Acknowledge(volume, Math.Max(size, reply.AllocatedBytes));
+            }
         }
     }
 

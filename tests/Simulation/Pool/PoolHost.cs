@@ -54,6 +54,9 @@ internal sealed class PoolHost
 
     public HostNode? Node { get; private set; }
 
+    /// <summary>Asks for space for the volumes it serves.</summary>
+    public VolumeGrowth? Growth { get; private set; }
+
     /// <summary>Larger than the pool's for a host that was set up differently.</summary>
     public LeaseTiming? OwnTiming { get; set; }
 
@@ -83,6 +86,8 @@ internal sealed class PoolHost
 
     /// <summary>It has the SPM lease or is taking it, asleep or not.</summary>
     public bool HasRole => IsUp && Node?.Role is RoleName.Leading or RoleName.Campaigning or RoleName.Draining;
+
+    public bool Serves(string volume) => IsUp && Node?.Activator.Find(Guid.Parse(volume)) is not null;
 
     public bool IsMetadata(long offset) => world.Metadata.IsMetadata(offset);
 
@@ -230,7 +235,7 @@ internal sealed class PoolHost
         var extent = domain.Group.ExtentSizeBytes;
         var policy = GrowthPolicy.Default with { ExtentBytes = extent, MinimumChunkBytes = extent, MinimumWatermarkBytes = extent / 2 };
         HostNode? node = null;
-        var growth = new VolumeGrowth(
+        var growth = Growth = new VolumeGrowth(
             domain.Uuid, membership, () => node!.Activator, world.Network.From(this, life, clock), () => node!.Leader(), policy)
         {
             Ids = new RequestIds(Id, RandomIdentity.Guid(world.Choice)),

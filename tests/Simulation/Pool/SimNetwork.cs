@@ -74,29 +74,37 @@ internal sealed class SimNetwork(PoolWorld world)
     {
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-        public async Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop)
+        /// <remarks>Hundreds are refused in every world: one exception for each, not one for every frame it passes.</remarks>
+        public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop)
         {
             var answer = new TaskCompletionSource<ExtendVolumeReply>();
+            var patience = clock.CreateTimer(_ => answer.TrySetException(Refusal.Unavailable($"no answer from {url}")), null, Patience, Timeout.InfiniteTimeSpan);
+            var stopping = stop.UnsafeRegister(_ => answer.TrySetCanceled(stop), null);
             if (world.Hosts.FirstOrDefault(h => h.Url == url) is { } peer)
             {
                 network.Send(host.Id, peer.Id, () => peer.Post(() => Serve(peer, volume, request, answer)));
             }
 
-            try
-            {
-                return await answer.Task.WaitAsync(Patience, clock, stop);
-            }
-            catch (TimeoutException)
-            {
-                throw Refusal.Unavailable($"no answer from {url}");
-            }
+            answer.Task.ContinueWith(
+                _ =>
+                {
+                    patience.Dispose();
+                    stopping.Dispose();
+                },
+                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            return answer.Task;
         }
 
         private async void Serve(PoolHost peer, Guid volume, ExtendVolumeRequest request, TaskCompletionSource<ExtendVolumeReply> answer)
         {
+            if (peer.Verbs is not { } verbs)
+            {
+                Reply(() => answer.TrySetException(Refusal.NotLeader($"host {peer.Id} is not the SPM")));
+                return;
+            }
+
             try
             {
-                var verbs = peer.Verbs ?? throw Refusal.NotLeader($"host {peer.Id} is not the SPM");
                 var reply = await verbs.ExtendVolumeAsync(volume.ToString(), request);
                 Reply(() => answer.TrySetResult(reply));
             }

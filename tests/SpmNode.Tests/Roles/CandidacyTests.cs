@@ -32,17 +32,17 @@ public sealed class CandidacyTests
         Assert.Null(Candidacy.Wait(2, 7, toTwo, new HostWishes(100, Maintenance: true), deference, 0, sick: false));
     }
 
-    /// A host that looks more often than anything can change is load on the storage; one that looks too seldom outlives its deadline.
+    /// A host that looks more often than anything can change is load on the storage; one that looks too seldom leaves the role to nobody.
     [Theory]
     [InlineData(1)]
     [InlineData(10)]
     [InlineData(255)]
-    public void A_host_looks_as_often_as_its_timeout_asks_for_and_a_leader_well_within_its_margin(int ioTimeoutSeconds)
+    public void A_host_looks_as_often_as_its_timeout_asks_for(int ioTimeoutSeconds)
     {
         var t = TimeSpan.FromSeconds(ioTimeoutSeconds);
         var pace = new RolePace(t);
-        Assert.InRange(pace.Look, TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(1));
-        Assert.True(pace.Watch <= t / 2 / 10, "R25: the term ends before the margin of T/2 is used up");
+        Assert.InRange(pace.Look, TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(2));
+        Assert.True(pace.Look <= t / 5, "a released lease is taken much sooner than a dead host's");
         Assert.True(pace.Records <= 2 * t, "a host that joined is known by its record when its first renewal shows it");
         Assert.Equal(2 * pace.Look, pace.Deference);
     }
