@@ -77,6 +77,8 @@ sealed class VolumeMaps(IDeviceMapper mapper, bool mapsNew, TimeProvider clock)
         var identity = MapIdentity.Of(group, volume);
         if (!TailStack.TryRemove(mapper, identity))
         {
+            // R17, R31: no activation of this node lets go on what waits there.
+            TailStack.FailAll(mapper, identity.Uuid);
             return false;
         }
         if (!mapsNew)

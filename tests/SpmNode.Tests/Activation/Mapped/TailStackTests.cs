@@ -166,6 +166,49 @@ public class TailStackTests
         }
     }
 
+    /// C7, R16: whatever the kernel refuses, what waits is still seen, so that the guest's map is not made to wait for it.
+    [Fact]
+    public void A_growth_that_fails_anywhere_is_asked_for_again_and_nothing_that_waits_is_lost_sight_of()
+    {
+        for (var failing = 1; ; failing++)
+        {
+            var machine = new TailStackTests();
+            var stack = machine.Make(1 * Extent);
+            var write = machine.kernel.Write(guest, 130);
+            machine.GrowOwn(3 * Extent);
+            var steps = 0;
+            machine.kernel.Before = _ =>
+            {
+                if (++steps == failing)
+                {
+                    throw new IOException("no memory");
+                }
+            };
+            var failed = false;
+            try
+            {
+                stack.Grown(3 * Extent * 512);
+            }
+            catch (IOException)
+            {
+                failed = true;
+                Assert.Equal((new InFlight(0, 1), true), (stack.Waiting, stack.IsShaped));
+            }
+            machine.kernel.Before = null;
+            stack.Grown(3 * Extent * 512);
+            Assert.Equal("8:0 1130", write.Result);
+            machine.Reshape(stack);
+            Assert.Empty(machine.kernel.Waits);
+            if (!failed)
+            {
+                return;
+            }
+            machine.kernel.Set(machine.kernel.Find(guest)! with { OpenCount = 0 });
+            Assert.True(TailStack.TryRemove(machine.kernel, volume));
+            Assert.Equal(1, machine.kernel.Count);
+        }
+    }
+
     /// Killed while it gives up: what waited has ended, or waits on for the next life.
     [Fact]
     public void Killed_while_it_drops_what_it_holds_the_next_life_can_finish()

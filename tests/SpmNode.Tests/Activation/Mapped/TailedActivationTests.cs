@@ -150,6 +150,21 @@ public class TailedActivationTests
         Assert.True((await host.Maps.ReadOwnAsync()).IsIdle);
     }
 
+    /// R17, R31: its next life does not serve it, and nobody else would end what waits.
+    [Fact]
+    public async Task What_waits_in_a_map_that_no_activation_stands_behind_fails()
+    {
+        var (host, active) = await ActiveAsync();
+        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
+        var write = Write(Sectors + 5);
+        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
+        var next = await TestHost.JoinAsync(host.Lun, 2, kernel, holds: true);
+        await next.Maps.AdoptAsync(next.Membership.Generation);
+        Assert.Equal("EIO", write.Result);
+        Assert.StartsWith("8:0 ", Write(5).Result, StringComparison.Ordinal);
+        Assert.False((await next.Maps.ReadOwnAsync()).IsIdle);
+    }
+
     /// R11
     [Fact]
     public async Task A_host_that_was_confirmed_dead_fails_what_waits()

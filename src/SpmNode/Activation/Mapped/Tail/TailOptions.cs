@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Activation.Mapped.Tail;
 internal sealed record TailOptions(TimeSpan HoldLimit, IGrowthRequests Growth, ExportMetrics? Metrics, Action<string> Log)
 {
     /// <summary>Between two looks: most of what a write waits for.</summary>
-    public TimeSpan Look { get; init; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan Look { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Between two questions, while the answer is <see cref="GrowthAnswer.Later"/>.</summary>
     public TimeSpan AskAgainAfter { get; init; } = TimeSpan.FromMilliseconds(100);

@@ -112,10 +112,19 @@ internal sealed class TailStack
             return;
         }
         var before = _chain;
-        Hold(end);
-        if (HeldGate(before) is not null)
+        try
         {
-            LetPass(before, end, HeldGate(_chain));
+            Hold(end);
+            if (HeldGate(before) is not null)
+            {
+                LetPass(before, end, HeldGate(_chain));
+            }
+        }
+        catch
+        {
+            // What waits is still where it was, and is looked for there. The fresh maps go with the volume, or the node's next life.
+            _chain = before;
+            throw;
         }
     }
 
