@@ -166,7 +166,8 @@ sealed partial class SpmRole
                 wanted.End(new HandOverEnd.Stayed("this machine goes to sleep"));
                 return null;
             }
-            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(NextWatch, clock, CancellationToken.None));
+            var pause = NextWatch < SleepPatience / 4 ? NextWatch : SleepPatience / 4;
+            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(pause, clock, CancellationToken.None));
         }
         if (preparing.IsCompleted)
         {
