@@ -202,7 +202,7 @@ static class NodeComposition
 
     /// <summary>Looked at also where nothing is mapped: a former life of this node may have mapped what its guests still have open.</summary>
     static VolumeMaps? Maps(NodeOptions options, PoolDomain domain) => options.Activation == "dm"
-        ? new VolumeMaps(DeviceMapper.OpenFor(domain.Uuid), mapsNew: true, BootClock)
+        ? new VolumeMaps(DeviceMapper.OpenFor(domain.Uuid), mapsNew: true, BootClock) { HoldsNew = options.Tail }
         : DeviceMapper.TryOpen() is { } mapper ? new VolumeMaps(mapper, mapsNew: false, BootClock) : null;
 
     static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch

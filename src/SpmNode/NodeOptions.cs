@@ -55,6 +55,9 @@ sealed class NodeOptions
     /// <summary>For a file standing in for a LUN: 512 (default) or 4096.</summary>
     public int? SectorSize { get; set; }
 
+    /// <summary>With <c>dm</c>: writes behind the end of a volume wait for space, as they do with <c>nbd</c>.</summary>
+    public bool Tail { get; set; }
+
     /// <summary>R31: how long a write behind the end of its volume is held before it fails with ENOSPC.</summary>
     public double HoldLimitSeconds { get; set; } = 20;
 }

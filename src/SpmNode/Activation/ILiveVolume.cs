@@ -6,7 +6,11 @@ interface ILiveVolume
     /// <summary>The live layout.</summary>
     SegmentTable Table { get; }
 
+    /// <summary>How far guests may write now.</summary>
     long AllocatedBytes { get; }
+
+    /// <summary>What it has beyond <see cref="AllocatedBytes"/> once it grows: kept for writes that wait when there is no answer (R15).</summary>
+    long ReserveBytes { get; }
 
     /// <summary>The most it may become.</summary>
     long SizeBytes { get; }

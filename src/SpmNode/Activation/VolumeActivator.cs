@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using OvirtSpm.LvmMetadata.Model;
+using OvirtSpm.Node.Activation.Mapped.Tail;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
@@ -46,7 +47,8 @@ sealed partial class VolumeActivator(
         {
             // R8: what were activated after this would be written while the host id waits for all writes to return.
             ended = true;
-            // What the kernel maps goes on without this process: its entry stays, and the next life finds both.
+            // What the kernel maps goes on without this process: its entry stays, and the next life finds both. Only what waits behind its end ends.
+            await Task.WhenAll(active.Values.Where(there => there.Export.OutlivesNode).Select(there => there.Served.DisposeAsync().AsTask()));
             foreach (var there in active.Values.Where(there => !there.Export.OutlivesNode))
             {
                 // The socket first: what is held or under way is then repeated by the guest's reconnect instead of failing.
@@ -357,7 +359,7 @@ sealed partial class VolumeActivator(
             {
                 throw Refusal.Conflict($"volume {volume.Name} is open on this host as a map, past which no lease is asked: end what has it open, then activate it again.");
             }
-            var map = await mapped.OpenAsync(group, lv, table, size, readOnly);
+            var map = await mapped.OpenAsync(group, lv, table, size, readOnly, new TailOptions(holdLimit, growth(volume.Uuid), metrics, log));
             return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, map, map);
         }
         var options = new VolumeExportOptions(volume.Name, size)

@@ -73,6 +73,8 @@ public sealed class VolumeExport : INbdExport, ILiveVolume
 
     bool ILiveVolume.OutlivesNode => false;
 
+    long ILiveVolume.ReserveBytes => 0;
+
     Task<GrowOutcome> ILiveVolume.GrowAsync(SegmentTable next) => Task.FromResult(Grow(next));
 
     Task<DeactivateOutcome> ILiveVolume.CutOffAsync(TimeSpan limit) => DeactivateAsync(limit);

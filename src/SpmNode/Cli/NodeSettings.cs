@@ -18,11 +18,12 @@ static class NodeSettings
     static readonly Option<string?> state = new("--state") { Description = "directory for what must survive the process" };
     static readonly Option<int?> sectorSize = new("--sector-size") { Description = "for a file: 512 or 4096" };
     static readonly Option<string?> activation = new("--activation") { Description = "nbd (this node serves volumes on sockets) or dm (the kernel maps them, as LVM does)" };
+    static readonly Option<bool?> tail = new("--tail") { Description = "with dm: writes behind the end of a volume wait for space, too, instead of pausing the guest" };
     static readonly Option<string?> watchdog = new("--watchdog") { Description = "none (unsafe), wdmd, or a device such as /dev/watchdog" };
     static readonly Option<string?> sleep = new("--sleep") { Description = "logind (hand over before this machine sleeps) or none" };
     static readonly Option<double?> holdLimit = new("--hold-limit") { Description = "seconds a write behind the end of its volume waits for space" };
 
-    public static IReadOnlyList<Option> Options => [lun, devices, hostId, name, listen, insecureListen, advertise, state, sectorSize, activation, watchdog, sleep, holdLimit];
+    public static IReadOnlyList<Option> Options => [lun, devices, hostId, name, listen, insecureListen, advertise, state, sectorSize, activation, tail, watchdog, sleep, holdLimit];
 
     public static NodeOptions Read(ParseResult parsed, string? file)
     {
@@ -55,6 +56,7 @@ static class NodeSettings
             [nameof(NodeOptions.State)] = parsed.GetValue(state),
             [nameof(NodeOptions.SectorSize)] = parsed.GetValue(sectorSize)?.ToString(),
             [nameof(NodeOptions.Activation)] = parsed.GetValue(activation),
+            [nameof(NodeOptions.Tail)] = parsed.GetValue(tail)?.ToString(),
             [nameof(NodeOptions.Watchdog)] = parsed.GetValue(watchdog),
             [nameof(NodeOptions.Sleep)] = parsed.GetValue(sleep),
             [nameof(NodeOptions.HoldLimitSeconds)] = parsed.GetValue(holdLimit)?.ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -83,6 +85,10 @@ static class NodeSettings
         if (options.Activation is not ("nbd" or "dm"))
         {
             throw Refusal.Invalid($"'{options.Activation}' is no way to activate volumes: give --activation nbd or dm.");
+        }
+        if (options.Tail && options.Activation != "dm")
+        {
+            throw Refusal.Invalid("--tail is for volumes that the kernel maps: give --activation dm with it. With nbd writes behind the end always wait.");
         }
         if (options.Watchdog is not ("none" or "wdmd") && !Path.IsPathFullyQualified(options.Watchdog))
         {

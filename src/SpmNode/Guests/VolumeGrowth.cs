@@ -81,7 +81,7 @@ sealed class VolumeGrowth(
         return await activator().GrowAsync(volume, reply) switch
         {
             // Another answer overtook this one and brought at least as much.
-            GrowOutcome.Refused when activator().Find(volume)?.Export.AllocatedBytes >= absoluteBytes => null,
+            GrowOutcome.Refused when activator().Find(volume)?.Export.Table.AllocatedBytes >= absoluteBytes => null,
             GrowOutcome.Refused refused => Refusal.Conflict(refused.Message),
             _ => null,
         };
@@ -92,7 +92,7 @@ sealed class VolumeGrowth(
         // When the pool has not the whole chunk any more, one extent still keeps the guest going.
         var least = (activator().Find(volume.Volume)?.Export.AllocatedBytes ?? absoluteBytes) + policy.ExtentBytes;
         var (reply, refusal) = await GrowToFitAsync(volume.Volume, Math.Min(least, absoluteBytes), absoluteBytes, stop);
-        return reply is not null ? new ExtendAnswer.Extended(reply.AllocatedBytes) : new ExtendAnswer.Refused(refusal!.Message);
+        return reply is not null ? new ExtendAnswer.Extended(Writable(volume.Volume, reply)) : new ExtendAnswer.Refused(refusal!.Message);
     }
 
     public ValueTask<VolumeSizes?> SizesAsync(VolumeKey volume, CancellationToken stop) => ValueTask.FromResult<VolumeSizes?>(
@@ -111,14 +111,30 @@ sealed class VolumeGrowth(
         {
             return refusal!.Code == RefusalCode.NoSpace ? GrowthAnswer.PoolFull : GrowthAnswer.Later;
         }
-        grew(reply.AllocatedBytes);
+        grew(Writable(volume, reply));
         return GrowthAnswer.Granted;
     });
 
     /// <summary>As much as would be good to have; when the pool has not that much, what is needed at least.</summary>
     async Task<(ExtendVolumeReply? Reply, Refusal? Refusal)> GrowToFitAsync(Guid volume, long neededBytes, long targetBytes, CancellationToken stop)
     {
-        var wished = await TryGrowAsync(volume, targetBytes, stop);
-        return wished.Refusal?.Code == RefusalCode.NoSpace && neededBytes < targetBytes ? await TryGrowAsync(volume, neededBytes, stop) : wished;
+        var there = activator().Find(volume)?.Export;
+        var reserve = there?.ReserveBytes ?? 0;
+        long WithReserve(long bytes) => Math.Max(bytes, Math.Min(bytes + reserve, there?.SizeBytes ?? bytes));
+
+        var answer = await TryGrowAsync(volume, WithReserve(targetBytes), stop);
+        // R15: the last extent of a full pool is a better reserve than none.
+        foreach (var bytes in new[] { WithReserve(neededBytes), neededBytes }.Distinct().Where(bytes => bytes < WithReserve(targetBytes) && !(bytes <= there?.Table.AllocatedBytes && reserve > 0)))
+        {
+            if (answer.Refusal?.Code != RefusalCode.NoSpace)
+            {
+                break;
+            }
+            answer = await TryGrowAsync(volume, bytes, stop);
+        }
+        return answer;
     }
+
+    /// <summary>How far its guest may write by now.</summary>
+    long Writable(Guid volume, ExtendVolumeReply reply) => activator().Find(volume)?.Export.AllocatedBytes ?? reply.AllocatedBytes;
 }

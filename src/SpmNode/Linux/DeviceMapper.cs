@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using OvirtSpm.Node.Activation.Mapped;
+using OvirtSpm.Node.Activation.Mapped.Tail;
 
 namespace OvirtSpm.Node.Linux;
 
@@ -13,6 +15,9 @@ sealed class DeviceMapper : IDeviceMapper
     /// <summary>libdevmapper's sign to udev's rules that an event is a real activation, in the upper half of the cookie. Without it they would ignore
     /// the device. The lower half stays 0: no semaphore is waited for, the nodes themselves are (see <see cref="DeviceNodes"/>).</summary>
     const uint PrimarySource = 0x40 << 16;
+
+    /// <summary>Nothing of udev's looks into the device: a scan of its end would wait behind it.</summary>
+    const uint NoRules = (0x02 | 0x04 | 0x08) << 16;
 
     readonly DeviceHandle control;
     FileStream? alone;
@@ -74,11 +79,19 @@ sealed class DeviceMapper : IDeviceMapper
 
     public void Resume(string uuid) =>
         // No file system of this host lies on a guest's disk: none is to be frozen for the moment of the change.
-        Require(Call(DevSuspend, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.SkipLockFs, PrimarySource, [], 0)).Errno, $"map {uuid} cannot be resumed");
+        Require(Call(DevSuspend, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.SkipLockFs, Cookie(uuid), [], 0)).Errno, $"map {uuid} cannot be resumed");
+
+    public void Suspend(string uuid) =>
+        Require(Call(DevSuspend, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.Suspended | DeviceMapperMessage.SkipLockFs | DeviceMapperMessage.NoFlush, 0, [], 0)).Errno, $"map {uuid} cannot be suspended");
+
+    public InFlight InFlight(string number) =>
+        File.ReadAllText($"/sys/dev/block/{number}/inflight").Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is [var reads, var writes]
+            ? new InFlight(long.Parse(reads, CultureInfo.InvariantCulture), long.Parse(writes, CultureInfo.InvariantCulture))
+            : throw new IOException($"what device {number} has in flight cannot be read.");
 
     public bool Remove(string uuid)
     {
-        var errno = Call(DevRemove, DeviceMapperMessage.Build("", uuid, 0, PrimarySource, [], 0)).Errno;
+        var errno = Call(DevRemove, DeviceMapperMessage.Build("", uuid, 0, Cookie(uuid), [], 0)).Errno;
         if (errno is Errno.EBUSY)
         {
             return false;
@@ -91,11 +104,17 @@ sealed class DeviceMapper : IDeviceMapper
     }
 
     public void RemoveWhenClosed(string uuid) =>
-        Require(Call(DevRemove, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.DeferredRemove, PrimarySource, [], 0)).Errno, $"map {uuid} cannot be removed");
+        Require(Call(DevRemove, DeviceMapperMessage.Build("", uuid, DeviceMapperMessage.DeferredRemove, Cookie(uuid), [], 0)).Errno, $"map {uuid} cannot be removed");
 
     public string MakeNodes(MapState map, string group, string volume) => DeviceNodes.Make(map, group, volume);
 
+    public string MakeNode(MapState map) => DeviceNodes.Make(map);
+
+    public void RemoveNode(string name) => DeviceNodes.Remove(name);
+
     public void RemoveNodes(string name, string group, string volume) => DeviceNodes.Remove(name, group, volume);
+
+    static uint Cookie(string uuid) => TailLayers.IsOne(uuid) ? PrimarySource | NoRules : PrimarySource;
 
     MapState? Find(string name, string uuid)
     {

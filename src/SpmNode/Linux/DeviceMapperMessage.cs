@@ -18,7 +18,7 @@ internal static class DeviceMapperMessage
     public const int SizeAt = 12, StartAt = 16, CountAt = 20, OpenAt = 24, FlagsAt = 28, EventAt = 32, DeviceAt = 40, NameAt = 48, UuidAt = 176;
     public const int TargetLengthAt = 8, TargetNextAt = 20, TargetTypeAt = 24, ListNextAt = 8, ListNameAt = 12;
 
-    public const uint ReadOnly = 1, Suspended = 2, StatusTable = 16, ActivePresent = 32, InactivePresent = 64, BufferFull = 256, SkipLockFs = 1024, DeferredRemove = 1 << 17;
+    public const uint ReadOnly = 1, Suspended = 2, StatusTable = 16, ActivePresent = 32, InactivePresent = 64, BufferFull = 256, SkipLockFs = 1024, NoFlush = 2048, DeferredRemove = 1 << 17;
 
     /// <summary>The version that every kernel since 2.6 accepts; what is newer here is only used where the kernel has it.</summary>
     private const int Major = 4, Minor = 0;

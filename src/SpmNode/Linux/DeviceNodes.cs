@@ -13,34 +13,59 @@ internal static unsafe class DeviceNodes
 
     public static string Make(MapState map, string group, string volume)
     {
-        var (node, link) = (Node(map.Name), Link(group, volume));
-        if (map.Number.Split(':') is not [var major, var minor])
-        {
-            throw new IOException($"'{map.Number}' is no device number.");
-        }
-        for (var started = Environment.TickCount64; File.Exists(Udev) && Environment.TickCount64 - started < udevPatience.TotalMilliseconds; Thread.Sleep(20))
-        {
-            if (NumberOf(link) == map.Number)
-            {
-                return link;
-            }
-        }
-        if (NumberOf(node) != map.Number)
-        {
-            // Of a map that was removed behind our back: the number may be another device's by now.
-            File.Delete(node);
-            if (Libc.mknod(node, Libc.S_IFBLK | 0x180, Device(uint.Parse(major), uint.Parse(minor))) != 0)
-            {
-                throw new IOException($"{node} cannot be made: {Errno.Text(Marshal.GetLastPInvokeError())}.");
-            }
-        }
+        var link = Link(group, volume);
+        WaitForUdev(link, map.Number);
         if (NumberOf(link) != map.Number)
         {
+            MakeUnlessThere(map);
             Directory.CreateDirectory(Path.GetDirectoryName(link)!);
             File.Delete(link);
             File.CreateSymbolicLink(link, $"../mapper/{map.Name}");
         }
         return link;
+    }
+
+    public static string Make(MapState map)
+    {
+        WaitForUdev(Node(map.Name), map.Number);
+        MakeUnlessThere(map);
+        return Node(map.Name);
+    }
+
+    static void WaitForUdev(string path, string number)
+    {
+        var started = Environment.TickCount64;
+        while (File.Exists(Udev) && NumberOf(path) != number && Environment.TickCount64 - started < udevPatience.TotalMilliseconds)
+        {
+            Thread.Sleep(20);
+        }
+    }
+
+    static void MakeUnlessThere(MapState map)
+    {
+        var node = Node(map.Name);
+        if (NumberOf(node) == map.Number)
+        {
+            return;
+        }
+        if (map.Number.Split(':') is not [var major, var minor])
+        {
+            throw new IOException($"'{map.Number}' is no device number.");
+        }
+        // Of a map that was removed behind our back: the number may be another device's by now.
+        File.Delete(node);
+        if (Libc.mknod(node, Libc.S_IFBLK | 0x180, Device(uint.Parse(major), uint.Parse(minor))) != 0)
+        {
+            throw new IOException($"{node} cannot be made: {Errno.Text(Marshal.GetLastPInvokeError())}.");
+        }
+    }
+
+    public static void Remove(string name)
+    {
+        if (!File.Exists(Udev))
+        {
+            File.Delete(Node(name));
+        }
     }
 
     public static void Remove(string name, string group, string volume)

@@ -5,9 +5,12 @@ using OvirtSpm.Node.Demo;
 namespace OvirtSpm.Lab.Hosts;
 
 /// <summary>A node on a virtual host, asked over the host's own loopback or from another host.</summary>
-internal sealed class LabNode(LabHost host, string device)
+/// <param name="second">Beside another one on that host: its host id.</param>
+internal sealed class LabNode(LabHost host, string device, int? second = null)
 {
-    private const string State = "/run/spm";
+    private string State => $"/run/spm{second}";
+
+    private int Port => 7400 + (second ?? 0);
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -15,11 +18,11 @@ internal sealed class LabNode(LabHost host, string device)
 
     public LabHost Host => host;
 
-    public int HostId => host.Number;
+    public int HostId => second ?? host.Number;
 
     public static string Program => Path.Combine(AppContext.BaseDirectory, "spm");
 
-    public string Url => $"http://{host.Address}:7400";
+    public string Url => $"http://{host.Address}:{Port}";
 
     /// <summary>Not yet, or not any more.</summary>
     public bool HasEnded => _process is not { IsCompleted: false };
@@ -27,10 +30,10 @@ internal sealed class LabNode(LabHost host, string device)
     /// <param name="settings">Of the configuration file, as JSON members.</param>
     public async Task StartAsync(string watchdog = "none", string settings = "", string options = "")
     {
-        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false{(settings.Length > 0 ? "," + settings : "")}}}' > /run/spm.json");
+        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false{(settings.Length > 0 ? "," + settings : "")}}}' > {State}.json");
         _process = host.RunAsync(
-            $"echo $$ > {State}/pid; exec {Program} node --config /run/spm.json --lun {device} --host-id {HostId} --name {host.Name} --listen {host.Address}:7400 "
-            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none {options} >> {host.Share}/node.log 2>&1", TimeSpan.FromHours(1));
+            $"echo $$ > {State}/pid; exec {Program} node --config {State}.json --lun {device} --host-id {HostId} --name {host.Name}{second} --listen {host.Address}:{Port} "
+            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none {options} >> {LogFile} 2>&1", TimeSpan.FromHours(1));
         StatusReply? seen = null;
         await LabWait.UntilAsync(LabWait.Patience, () => $"{host.Name} holds its host id: {seen}; {Log}", async () =>
         {
@@ -53,7 +56,7 @@ internal sealed class LabNode(LabHost host, string device)
     {
         // Our own client takes seconds to start under emulation, and would be most of the load. The answer ends with the connection.
         var outcome = await host.RunAsync($$"""
-            exec bash -c 'exec 3<>/dev/tcp/{{host.Address}}/7400 &&
+            exec bash -c 'exec 3<>/dev/tcp/{{host.Address}}/{{Port}} &&
             printf "{{verb}} {{path}} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {{content.Length}}\r\n\r\n%s" "$0" >&3 || exit
             while read -r -t 60 line <&3 || [[ -n $line ]]; do printf "%s\n" "$line"; done' '{{content}}'
             """);
@@ -69,7 +72,9 @@ internal sealed class LabNode(LabHost host, string device)
         return body;
     }
 
-    public string Log => File.Exists($"{host.Share}/node.log") ? File.ReadAllText($"{host.Share}/node.log") : "";
+    public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
+
+    private string LogFile => $"{host.Share}/node{second}.log";
 
     /// <summary>A signal to the node's process.</summary>
     public Task SignalAsync(string signal) => host.DoAsync($"kill -{signal} $(cat {State}/pid)");

@@ -22,15 +22,15 @@ sealed class TestHost : IVolumeServer, IClusterTransport
 {
     readonly ManualClock clock = new();
 
-    TestHost(MemoryLun lun, PoolDomain domain, int hostId, IDeviceMapper? mapper)
+    TestHost(MemoryLun lun, PoolDomain domain, int hostId, IDeviceMapper? mapper, bool holds)
     {
-        var mapped = mapper is null ? null : new VolumeMaps(mapper, mapsNew: true, clock);
+        var mapped = mapper is null ? null : new VolumeMaps(mapper, mapsNew: true, clock) { HoldsNew = holds };
         (Lun, Domain) = (lun, domain);
         var identity = new HostIdentity(hostId, $"host{hostId}", $"/{hostId}", TestDomain.ThisMachine.MachineId, TestDomain.ThisMachine.BootId, "http://127.0.0.1:1", "test");
         Membership = new Membership(domain, identity, new LeaseTiming(TimeSpan.FromSeconds(1), TimeSpan.Zero), clock, new TestChoice());
         Maps = new ActivationMaps(domain, hostId, identity.MapOwner) { IsMapped = slot => mapped?.StillMaps(domain.Latest, slot) ?? false };
         Activator = new VolumeActivator(
-            domain, Membership, Maps, this, _ => new GrowthCallback((_, _) => Task.FromResult(GrowthAnswer.Later)), "/run", TimeSpan.FromSeconds(20), clock,
+            domain, Membership, Maps, this, volume => new GrowthCallback((wanted, stop) => AskForHeld(volume, wanted, stop)), "/run", TimeSpan.FromSeconds(20), clock,
             new ExportMetrics(new Meter("test")), Log.Add) { Mapped = mapped };
         Machine = identity.MapOwner;
         Growth = new VolumeGrowth(domain.Uuid, Membership, () => Activator, this, () => new LeaderRoute.There(1, "spm", "http://spm"), GrowthPolicy.Default);
@@ -47,10 +47,14 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     public List<long> Asked { get; } = [];
     public Func<Guid, ExtendVolumeRequest, ExtendVolumeReply> Spm { get; set; } = (_, _) => throw Refusal.Unavailable("no SPM");
 
+    /// <summary>What a held write asks for.</summary>
+    public Func<Guid, long, CancellationToken, Task<GrowthAnswer>> AskForHeld { get; set; } = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
+
     /// <param name="mapper">The kernel of its machine, when it maps volumes.</param>
-    public static async Task<TestHost> JoinAsync(MemoryLun lun, int hostId, IDeviceMapper? mapper = null)
+    /// <param name="holds">What comes behind the end of those waits.</param>
+    public static async Task<TestHost> JoinAsync(MemoryLun lun, int hostId, IDeviceMapper? mapper = null, bool holds = false)
     {
-        var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId, mapper);
+        var host = new TestHost(lun, await PoolDomain.OpenAsync(lun), hostId, mapper, holds);
         var join = host.Membership.JoinAsync(CancellationToken.None);
         while (await Task.WhenAny(join, Task.Delay(5)) != join)
         {

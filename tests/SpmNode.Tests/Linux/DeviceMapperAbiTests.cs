@@ -25,7 +25,7 @@ public class DeviceMapperAbiTests
             SAY("list.next", offsetof(struct dm_name_list, next)); SAY("list.name", offsetof(struct dm_name_list, name));
             SAY("flag.readonly", DM_READONLY_FLAG); SAY("flag.suspend", DM_SUSPEND_FLAG); SAY("flag.table", DM_STATUS_TABLE_FLAG);
             SAY("flag.active", DM_ACTIVE_PRESENT_FLAG); SAY("flag.inactive", DM_INACTIVE_PRESENT_FLAG); SAY("flag.full", DM_BUFFER_FULL_FLAG);
-            SAY("flag.lockfs", DM_SKIP_LOCKFS_FLAG); SAY("flag.deferred", DM_DEFERRED_REMOVE);
+            SAY("flag.lockfs", DM_SKIP_LOCKFS_FLAG); SAY("flag.deferred", DM_DEFERRED_REMOVE); SAY("flag.noflush", DM_NOFLUSH_FLAG);
             SAY("call.base", DM_VERSION); SAY("call.list", DM_LIST_DEVICES - DM_VERSION); SAY("call.create", DM_DEV_CREATE - DM_VERSION);
             SAY("call.remove", DM_DEV_REMOVE - DM_VERSION); SAY("call.suspend", DM_DEV_SUSPEND - DM_VERSION);
             SAY("call.load", DM_TABLE_LOAD - DM_VERSION); SAY("call.status", DM_TABLE_STATUS - DM_VERSION);
@@ -48,7 +48,7 @@ public class DeviceMapperAbiTests
             ["list.next"] = Message.ListNextAt, ["list.name"] = Message.ListNameAt,
             ["flag.readonly"] = Message.ReadOnly, ["flag.suspend"] = Message.Suspended, ["flag.table"] = Message.StatusTable,
             ["flag.active"] = Message.ActivePresent, ["flag.inactive"] = Message.InactivePresent, ["flag.full"] = Message.BufferFull,
-            ["flag.lockfs"] = Message.SkipLockFs, ["flag.deferred"] = Message.DeferredRemove,
+            ["flag.lockfs"] = Message.SkipLockFs, ["flag.deferred"] = Message.DeferredRemove, ["flag.noflush"] = Message.NoFlush,
             ["call.base"] = Libc.DM_IOCTL, ["call.list"] = DeviceMapper.ListDevices, ["call.create"] = DeviceMapper.DevCreate,
             ["call.remove"] = DeviceMapper.DevRemove, ["call.suspend"] = DeviceMapper.DevSuspend,
             ["call.load"] = DeviceMapper.TableLoad, ["call.status"] = DeviceMapper.TableStatus,

@@ -12,6 +12,7 @@ public sealed class NodeSettingsTests
     [InlineData("host id -1", "--lun /l --host-id -1")]
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit 111")]
     [InlineData("hold limit", "--lun /l --host-id 1 --hold-limit -1")]
+    [InlineData("--activation dm", "--lun /l --host-id 1 --tail")]
     [InlineData("--watchdog", "--lun /l --host-id 1 --watchdog watchdog0")]
     [InlineData("--sleep", "--lun /l --host-id 1 --sleep well")]
     [InlineData("ADDRESS:PORT", "--lun /l --host-id 1 --listen nowhere")]

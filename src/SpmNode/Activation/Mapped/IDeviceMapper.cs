@@ -20,6 +20,13 @@ internal interface IDeviceMapper
     /// <summary>Makes the loaded table live. Before that, I/O under the live one is waited for.</summary>
     void Resume(string uuid);
 
+    /// <summary>What comes from now on waits, until a table is resumed that takes it. Only for a map below which nothing is under way.</summary>
+    void Suspend(string uuid);
+
+    /// <summary>Requests that a map has taken and not answered.</summary>
+    /// <remarks>What waits in a suspended map is not counted there (6.1 counts a request when it leaves the queue), but in the map above it.</remarks>
+    InFlight InFlight(string number);
+
     /// <returns>False: somebody has it open, and it stays.</returns>
     bool Remove(string uuid);
 
@@ -29,6 +36,13 @@ internal interface IDeviceMapper
     /// <summary>The device nodes are there, and are this map's.</summary>
     /// <returns>The path under which guests open it: <c>/dev/GROUP/VOLUME</c>.</returns>
     string MakeNodes(MapState map, string group, string volume);
+
+    /// <summary>As <see cref="MakeNodes"/>, for a map that is no volume of LVM's.</summary>
+    /// <returns><c>/dev/mapper/NAME</c>.</returns>
+    string MakeNode(MapState map);
+
+    /// <summary>Takes away what <see cref="MakeNode"/> made.</summary>
+    void RemoveNode(string name);
 
     /// <summary>Takes the nodes away that <see cref="MakeNodes"/> made.</summary>
     void RemoveNodes(string name, string group, string volume);

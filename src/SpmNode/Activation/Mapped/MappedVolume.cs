@@ -6,7 +6,7 @@ namespace OvirtSpm.Node.Activation.Mapped;
 /// them leaves a table that waits, which the next load replaces.
 /// </remarks>
 sealed class MappedVolume(IDeviceMapper mapper, MapIdentity identity, string path, SegmentTable table, long maximumBytes, bool readOnly, TimeProvider clock)
-    : ILiveVolume, IServedVolume
+    : IMappedVolume
 {
     readonly SemaphoreSlim changing = new(1);
     volatile SegmentTable table = table;
@@ -27,6 +27,8 @@ sealed class MappedVolume(IDeviceMapper mapper, MapIdentity identity, string pat
 
     /// <summary>A write behind the end fails at once; the guest is to be extended before it comes there.</summary>
     public int HeldWrites => 0;
+
+    public long ReserveBytes => 0;
 
     public bool OutlivesNode => true;
 
@@ -104,10 +106,15 @@ sealed class MappedVolume(IDeviceMapper mapper, MapIdentity identity, string pat
     {
         if (mapper.Find(uuid) is { } map)
         {
-            mapper.Load(uuid, MapTable.Error(map.Live), map.ReadOnly);
-            mapper.Resume(uuid);
-            mapper.RemoveWhenClosed(uuid);
+            FailFromNowOn(mapper, map);
         }
+    }
+
+    public static void FailFromNowOn(IDeviceMapper mapper, MapState map)
+    {
+        mapper.Load(map.Uuid, MapTable.Error(map.Live), map.ReadOnly);
+        mapper.Resume(map.Uuid);
+        mapper.RemoveWhenClosed(map.Uuid);
     }
 
     /// <summary>The kernel keeps its map; only <see cref="DeactivateAsync"/> takes it away.</summary>
