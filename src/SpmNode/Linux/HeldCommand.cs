@@ -159,11 +159,15 @@ sealed partial class HeldCommand : IHeldCommand, IDisposable
     {
         bool IsOurs(int pid) => ProcessIdentity.WasStartedWith(pid, Marker, mark);
 
-        foreach (var entry in Directory.EnumerateDirectories("/proc"))
+        // Twice: a process that is just becoming another program has no environment for a moment, and one may be born behind our back.
+        for (var again = 0; again < 2; again++)
         {
-            if (int.TryParse(Path.GetFileName(entry), out var pid) && pid != Environment.ProcessId && IsOurs(pid) && ProcessIdentity.Of(pid) is { } process)
+            foreach (var entry in Directory.EnumerateDirectories("/proc"))
             {
-                process.Signal(Native.SIGKILL, IsOurs);
+                if (int.TryParse(Path.GetFileName(entry), out var pid) && pid != Environment.ProcessId && IsOurs(pid) && ProcessIdentity.Of(pid) is { } process)
+                {
+                    process.Signal(Native.SIGKILL, IsOurs);
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ public sealed class HeldCommandTests : IDisposable
         }, () => false, () =>
         {
             ran = true;
-            pid = Children().Single(child => Text(child, "cmdline").Contains("86311", StringComparison.Ordinal));
+            pid = ChildWith("86311");
         }));
         Assert.True(ran);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
@@ -69,13 +69,29 @@ public sealed class HeldCommandTests : IDisposable
 
     static void KillGuard()
     {
-        var guard = Children().Single(child => Text(child, "cmdline").Contains("guard\0SPM_LEASE_HOLD=", StringComparison.Ordinal));
+        var guard = ChildWith("guard\0SPM_LEASE_HOLD=");
         Assert.True(ProcessIdentity.Of(guard)!.Value.Signal(Native.SIGKILL));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (ProcessIdentity.Of(guard) is not null)
         {
             limit.Token.ThrowIfCancellationRequested();
             Thread.Sleep(5);
+        }
+    }
+
+    /// Looked for again: a process that is just becoming another program has no command line for a moment.
+    static int ChildWith(string words)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            var found = Children().Where(child => Text(child, "cmdline").Contains(words, StringComparison.Ordinal)).ToList();
+            if (found.Count > 0)
+            {
+                return Assert.Single(found);
+            }
+            limit.Token.ThrowIfCancellationRequested();
+            Thread.Sleep(1);
         }
     }
 
