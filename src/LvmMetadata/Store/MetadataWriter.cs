@@ -152,7 +152,7 @@ internal sealed class MetadataWriter
     public static async ValueTask WriteHeaderAsync(MetadataCopy copy, TextLocation location) =>
         await copy.Pv.WriteAsync(copy.Area.OffsetBytes, await HeaderSectorAsync(copy, location, DiskMemory.Allocate(copy.HeaderWriteBytes)));
 
-    /// <param name="memory">For it.</param>
+    /// <param name="memory">The caller's, at least as long as the copy's <see cref="MetadataCopy.HeaderWriteBytes"/>; what is returned lies in it.</param>
     internal static async ValueTask<Memory<byte>> HeaderSectorAsync(MetadataCopy copy, TextLocation location, Memory<byte> memory)
     {
         var sector = memory[..copy.HeaderWriteBytes];

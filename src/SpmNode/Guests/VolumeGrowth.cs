@@ -122,15 +122,17 @@ sealed class VolumeGrowth(
         var reserve = there?.ReserveBytes ?? 0;
         long WithReserve(long bytes) => Math.Max(bytes, Math.Min(bytes + reserve, there?.SizeBytes ?? bytes));
 
-        var answer = await TryGrowAsync(volume, WithReserve(targetBytes), stop);
+        var asked = WithReserve(targetBytes);
+        var answer = await TryGrowAsync(volume, asked, stop);
         // R15: the last extent of a full pool is a better reserve than none.
-        foreach (var bytes in new[] { WithReserve(neededBytes), neededBytes }.Distinct().Where(bytes => bytes < WithReserve(targetBytes) && !(bytes <= there?.Table.AllocatedBytes && reserve > 0)))
+        foreach (var less in new[] { WithReserve(neededBytes), neededBytes })
         {
-            if (answer.Refusal?.Code != RefusalCode.NoSpace)
+            var isThere = reserve > 0 && less <= there?.Table.AllocatedBytes;
+            if (less < asked && !isThere && answer.Refusal?.Code == RefusalCode.NoSpace)
             {
-                break;
+                asked = less;
+                answer = await TryGrowAsync(volume, asked, stop);
             }
-            answer = await TryGrowAsync(volume, bytes, stop);
         }
         return answer;
     }

@@ -68,8 +68,11 @@ sealed class DeviceMapper : IDeviceMapper
 
     public MapState? Find(string uuid) => Find("", uuid);
 
-    public IReadOnlyList<string> List() =>
-        [.. DeviceMapperMessage.Names(Ask(ListDevices, "", "", 0, "maps cannot be listed") ?? throw new IOException("maps cannot be listed.")).Select(name => Find(name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
+    public IReadOnlyList<string> List()
+    {
+        var answer = Ask(ListDevices, "", "", 0, "maps cannot be listed") ?? throw new IOException("maps cannot be listed.");
+        return [.. DeviceMapperMessage.Names(answer).Select(map => map.Uuid ?? Find(map.Name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
+    }
 
     public void Create(string name, string uuid) =>
         Require(Call(DevCreate, DeviceMapperMessage.Build(name, uuid, 0, 0, [], 0)).Errno, $"map {name} cannot be made");

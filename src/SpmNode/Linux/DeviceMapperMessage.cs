@@ -10,15 +10,18 @@ namespace OvirtSpm.Node.Linux;
 ///                28 u32 flags   32 u32 event (udev's cookie)   40 u64 device   48 128B name   176 129B uuid   312 end
 /// dm_target_spec  0 u64 start   8 u64 length   16 i32 status   20 u32 next   24 16B type   40 end, then parameters with a zero
 /// dm_name_list    0 u64 device   8 u32 next (from this entry; 0: the last)   12 name with a zero
+///                from the next multiple of 8: 0 u32 event   4 u32 flags   8 uuid with a zero
 /// </code>In a table that is loaded "next" counts from that target, in one that is read from the first.
 /// Source: linux/dm-ioctl.h, checked by DeviceMapperAbiTests.</remarks>
 internal static class DeviceMapperMessage
 {
     public const int HeaderBytes = 312, TargetBytes = 40, NameBytes = 128, UuidBytes = 129, TypeBytes = 16;
     public const int SizeAt = 12, StartAt = 16, CountAt = 20, OpenAt = 24, FlagsAt = 28, EventAt = 32, DeviceAt = 40, NameAt = 48, UuidAt = 176;
-    public const int TargetLengthAt = 8, TargetNextAt = 20, TargetTypeAt = 24, ListNextAt = 8, ListNameAt = 12;
+    public const int TargetLengthAt = 8, TargetNextAt = 20, TargetTypeAt = 24, ListNextAt = 8, ListNameAt = 12, ListFlagsAt = 4, ListUuidAt = 8;
 
     public const uint ReadOnly = 1, Suspended = 2, StatusTable = 16, ActivePresent = 32, InactivePresent = 64, BufferFull = 256, SkipLockFs = 1024, NoFlush = 2048, DeferredRemove = 1 << 17;
+
+    public const uint ListHasUuid = 1, ListHasNoUuid = 2;
 
     /// <summary>The version that every kernel since 2.6 accepts; what is newer here is only used where the kernel has it.</summary>
     private const int Major = 4, Minor = 0;
@@ -81,15 +84,19 @@ internal static class DeviceMapperMessage
         return targets;
     }
 
-    public static List<string> Names(ReadOnlySpan<byte> message)
+    /// <returns>A null uuid: this kernel does not say (5.12 and later do); an empty one: the map has none.</returns>
+    public static List<(string Name, string? Uuid)> Names(ReadOnlySpan<byte> message)
     {
-        var names = new List<string>();
-        var list = message[BinaryPrimitives.ReadInt32LittleEndian(message[StartAt..])..];
+        var names = new List<(string, string?)>();
+        var (from, to) = (BinaryPrimitives.ReadInt32LittleEndian(message[StartAt..]), BinaryPrimitives.ReadInt32LittleEndian(message[SizeAt..]));
+        var list = message[from..Math.Max(from, Math.Min(to, message.Length))];
         // A list without entries is one entry without a device.
-        while (BinaryPrimitives.ReadUInt64LittleEndian(list) != 0)
+        while (list.Length > ListNameAt && BinaryPrimitives.ReadUInt64LittleEndian(list) != 0)
         {
-            names.Add(Text(list[ListNameAt..]));
             var next = BinaryPrimitives.ReadInt32LittleEndian(list[ListNextAt..]);
+            var entry = next == 0 ? list : list[..next];
+            var name = Text(entry[ListNameAt..]);
+            names.Add((name, UuidBehind(entry[Math.Min(entry.Length, Aligned(ListNameAt + name.Length + 1))..])));
             if (next == 0)
             {
                 break;
@@ -99,13 +106,21 @@ internal static class DeviceMapperMessage
         return names;
     }
 
+    private static string? UuidBehind(ReadOnlySpan<byte> entry)
+    {
+        var flags = entry.Length < ListUuidAt ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(entry[ListFlagsAt..]);
+        return (flags & ListHasUuid) != 0 ? Text(entry[ListUuidAt..]) : (flags & ListHasNoUuid) != 0 ? "" : null;
+    }
+
     /// <summary>The kernel writes device numbers in 64 bits as it did in 32: minor 0–7, major 8–19, the rest of minor above.</summary>
     public static uint MajorOf(ulong device) => (uint)(device >> 8) & 0xfff;
 
     public static uint MinorOf(ulong device) => (uint)((device & 0xff) | ((device >> 12) & 0xfff00));
 
     /// <summary>Each target begins at a multiple of 8.</summary>
-    private static int TargetSize(MapTarget target) => (TargetBytes + target.Parameters.Length + 1 + 7) & ~7;
+    private static int TargetSize(MapTarget target) => Aligned(TargetBytes + target.Parameters.Length + 1);
+
+    private static int Aligned(int bytes) => (bytes + 7) & ~7;
 
     private static void Text(Span<byte> place, string text)
     {

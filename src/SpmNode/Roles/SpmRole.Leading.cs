@@ -19,7 +19,9 @@ sealed partial class SpmRole
     /// <summary>Until the term is over if no renewal follows; a little more, so that it is over then.</summary>
     TimeSpan TermLeft => TimeSpan.FromMilliseconds(1) + (membership.Keeper?.Deadline.Margin is { } left && left > Margin ? left - Margin : TimeSpan.Zero);
 
-    TimeSpan NextWatch => TermLeft < pace.Requests ? TermLeft : pace.Requests;
+    TimeSpan NextWatch => Least(TermLeft, pace.Requests);
+
+    static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     /// <summary>Brings to an end what a former SPM left open, while the term lasts (C8).</summary>
     public Func<SpmTerm, CancellationToken, Task>? Recover { get; init; }
@@ -166,8 +168,7 @@ sealed partial class SpmRole
                 wanted.End(new HandOverEnd.Stayed("this machine goes to sleep"));
                 return null;
             }
-            var pause = NextWatch < SleepPatience / 4 ? NextWatch : SleepPatience / 4;
-            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(pause, clock, CancellationToken.None));
+            await Task.WhenAny(preparing, writing, lost, Pause.ForAsync(Least(NextWatch, SleepPatience / 4), clock, CancellationToken.None));
         }
         if (preparing.IsCompleted)
         {

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Text;
 using OvirtSpm.Node.Activation.Mapped;
 using OvirtSpm.Node.Linux;
 using Message = OvirtSpm.Node.Linux.DeviceMapperMessage;
@@ -23,6 +25,7 @@ public class DeviceMapperAbiTests
             SAY("target.size", sizeof(struct dm_target_spec)); SAY("target.length", offsetof(struct dm_target_spec, length));
             SAY("target.next", offsetof(struct dm_target_spec, next)); SAY("target.type", offsetof(struct dm_target_spec, target_type));
             SAY("list.next", offsetof(struct dm_name_list, next)); SAY("list.name", offsetof(struct dm_name_list, name));
+            SAY("list.uuid", DM_NAME_LIST_FLAG_HAS_UUID); SAY("list.no-uuid", DM_NAME_LIST_FLAG_DOESNT_HAVE_UUID);
             SAY("flag.readonly", DM_READONLY_FLAG); SAY("flag.suspend", DM_SUSPEND_FLAG); SAY("flag.table", DM_STATUS_TABLE_FLAG);
             SAY("flag.active", DM_ACTIVE_PRESENT_FLAG); SAY("flag.inactive", DM_INACTIVE_PRESENT_FLAG); SAY("flag.full", DM_BUFFER_FULL_FLAG);
             SAY("flag.lockfs", DM_SKIP_LOCKFS_FLAG); SAY("flag.deferred", DM_DEFERRED_REMOVE); SAY("flag.noflush", DM_NOFLUSH_FLAG);
@@ -46,6 +49,7 @@ public class DeviceMapperAbiTests
             ["name.size"] = Message.NameBytes, ["uuid.size"] = Message.UuidBytes, ["type.size"] = Message.TypeBytes,
             ["target.size"] = Message.TargetBytes, ["target.length"] = Message.TargetLengthAt, ["target.next"] = Message.TargetNextAt, ["target.type"] = Message.TargetTypeAt,
             ["list.next"] = Message.ListNextAt, ["list.name"] = Message.ListNameAt,
+            ["list.uuid"] = Message.ListHasUuid, ["list.no-uuid"] = Message.ListHasNoUuid,
             ["flag.readonly"] = Message.ReadOnly, ["flag.suspend"] = Message.Suspended, ["flag.table"] = Message.StatusTable,
             ["flag.active"] = Message.ActivePresent, ["flag.inactive"] = Message.InactivePresent, ["flag.full"] = Message.BufferFull,
             ["flag.lockfs"] = Message.SkipLockFs, ["flag.deferred"] = Message.DeferredRemove, ["flag.noflush"] = Message.NoFlush,
@@ -69,6 +73,37 @@ public class DeviceMapperAbiTests
         }
         var state = Message.State(message, table);
         Assert.Equal(("LVM-x", true, false), (state.Uuid, state.ReadOnly, state.HasLive));
+    }
+
+    /// The bytes of an answer of kernel 6.1, and what older kernels put behind a name.
+    [Fact]
+    public void Names_come_with_their_uuids_where_the_kernel_says_them()
+    {
+        var message = Message.Build("", "", 0, 0, [], 512);
+        var at = Message.HeaderBytes;
+        void Entry(string name, uint? flags, string uuid, bool last = false)
+        {
+            var behind = (Message.ListNameAt + name.Length + 1 + 7) & ~7;
+            var length = flags is null ? behind : (behind + Message.ListUuidAt + uuid.Length + 1 + 7) & ~7;
+            var entry = message.AsSpan(at, length);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry, 0xfd00);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[Message.ListNextAt..], last ? 0 : length);
+            Encoding.ASCII.GetBytes(name, entry[Message.ListNameAt..]);
+            if (flags is { } said)
+            {
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[behind..], 7);
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[(behind + Message.ListFlagsAt)..], said);
+                Encoding.ASCII.GetBytes(uuid, entry[(behind + Message.ListUuidAt)..]);
+            }
+            at += length;
+        }
+        Assert.Empty(Message.Names(message));
+        Entry("vg-lv", Message.ListHasUuid, "LVM-abc");
+        Entry("plain", Message.ListHasNoUuid, "");
+        Entry("4.13", 0, "");
+        Entry("2.6-elder", null, "");
+        Entry("last", Message.ListHasUuid, "LVM-z-spmhold1", last: true);
+        Assert.Equal([("vg-lv", "LVM-abc"), ("plain", ""), ("4.13", null), ("2.6-elder", null), ("last", "LVM-z-spmhold1")], Message.Names(message));
     }
 
     [Fact]
