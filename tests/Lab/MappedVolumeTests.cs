@@ -1,59 +1,56 @@
-using System.Globalization;
-using System.Text.Json;
 using OvirtSpm.Lab.Hosts;
-using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Lab;
 
 /// <summary>Activation by device-mapper in a real kernel, beside stock lvm2 and dmsetup.</summary>
-public class MappedVolumeTests(ITestOutputHelper output)
+[Collection(nameof(SharedPool))]
+public class MappedVolumeTests(SharedPool shared, ITestOutputHelper output)
 {
-    private const string Lvm = "--config 'devices{use_devicesfile=0} activation{udev_sync=0 udev_rules=0 verify_udev_operations=0} global{use_lvmlockd=0}'";
     private const long MiB = 1 << 20;
 
     [Fact]
-    public Task What_we_map_is_LVMs_own_in_a_kernel_with_sectors_of_512_bytes() => WalkAsync(512);
+    public Task What_we_map_is_LVMs_own_in_a_kernel_with_sectors_of_512_bytes() => shared.UseAsync(pool => WalkAsync(pool));
 
     [Fact(Explicit = true)]
-    public Task What_we_map_is_LVMs_own_in_a_kernel_with_sectors_of_4096_bytes() => WalkAsync(4096, "--notable", "--notable -wait", "-stale");
+    public async Task What_we_map_is_LVMs_own_in_a_kernel_with_sectors_of_4096_bytes()
+    {
+        await using var pool = await LabPool.CreateAsync(1, sectorSize: 4096);
+        await WalkAsync(pool, "--notable", "--notable -wait", "-stale");
+    }
 
     /// <param name="crashes">How the map is left when the node is killed; empty: it is not killed, since each start of a node takes half an emulated minute.</param>
-    private async Task WalkAsync(int sectorSize, params string[] crashes)
+    private async Task WalkAsync(LabPool pool, params string[] crashes)
     {
-        await using var run = LabRun.Create();
-        var host = await run.BootAsync(1, run.CreateLun("lun", 24L << 30, sectorSize));
-        await host.DoAsync($"{LabNode.Program} domain create --lun /dev/sda --io-timeout 2 --watchdog-timeout 0 --extent-size 8M");
-        var node = new LabNode(host, "/dev/sda");
-        await node.StartAsync(options: "--activation dm");
-        var group = (await LeadsAsync(node)).Domain;
-        var volume = JsonDocument.Parse(await node.DoAsync("POST", "/v1/volumes", Json(new CreateVolumeRequest($"{Guid.NewGuid()}", null, 1L << 30, "cow", null, false))))
-            .RootElement.GetProperty("volume").GetString()!;
-        var (device, lv) = ($"/dev/{group}/{volume}", $"{group}/{volume}");
+        var node = await pool.LeaderAsync();
+        var host = node.Host;
+        var volume = await pool.CreateVolumeAsync(node);
+        var device = await pool.DeviceAsync(node, volume);
+        var lv = device["/dev/".Length..];
 
         // Made by us, taken away and made again by LVM: nothing differs.
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
         var ours = await MapAsync(host);
         Assert.Equal("active|", await LvsAsync(host, lv));
-        await ShAsync(host, $"lvchange {Lvm} -an {lv}");
+        await host.DoAsync($"lvchange -an {lv}");
         Assert.Equal("", await MapAsync(host));
-        await ShAsync(host, $"lvchange {Lvm} -ay {lv}");
+        await host.DoAsync($"lvchange -ay {lv}");
         Assert.Equal(ours, await MapAsync(host));
         output.WriteLine($"figure: the map, ours and LVM's: {ours.Trim()}");
 
         // Taken away by LVM, or made by it: both are understood.
-        await ShAsync(host, $"lvchange {Lvm} -an {lv}");
+        await host.DoAsync($"lvchange -an {lv}");
         await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
         Assert.Empty((await node.StatusAsync())!.Active);
-        await ShAsync(host, $"lvchange {Lvm} -ay {lv}");
+        await host.DoAsync($"lvchange -ay {lv}");
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
         Assert.Equal(ours, await MapAsync(host));
 
         // Open, with a writer: grows at once, is not deactivated, and no byte is lost.
         await host.DoAsync($"head -c 4194304 /dev/urandom > /tmp/data; dd if=/tmp/data of={device} bs=1M oflag=direct conv=notrunc 2>/dev/null");
         await host.DoAsync($"(exec 9<>{device}; while [ ! -e /tmp/stop ]; do dd if=/tmp/data of={device} bs=1M seek=8 oflag=direct conv=notrunc 2>>/tmp/writer || touch /tmp/failed; done) </dev/null >/dev/null 2>&1 & echo started");
-        var before = await SizeAsync(host, device);
-        await node.DoAsync("POST", $"/v1/volumes/{volume}/extend", Json(new ExtendVolumeRequest(before + (64 * MiB), null, null, null)));
-        Assert.Equal(before + (64 * MiB), await SizeAsync(host, device));
+        var before = await host.SizeAsync(device);
+        await pool.ExtendAsync(node, volume, (int)(before / MiB) + 64);
+        Assert.Equal(before + (64 * MiB), await host.SizeAsync(device));
         await host.DoAsync($"dd if=/tmp/data of={device} bs=1M seek={(before / MiB) + 60} oflag=direct conv=notrunc 2>/dev/null");
         Assert.Equal("active|open", await LvsAsync(host, lv));
         var (code, refusal) = await node.AskAsync("POST", $"/v1/volumes/{volume}/deactivate");
@@ -61,7 +58,7 @@ public class MappedVolumeTests(ITestOutputHelper output)
 
         if (crashes.Length > 0)
         {
-            node = await KillAsync(node, device, before + (64 * MiB));
+            node = await KillAsync(pool, node, device, before + (64 * MiB));
         }
         await host.DoAsync("touch /tmp/stop; test ! -e /tmp/failed");
         await LabWait.UntilAsync(LabWait.Patience, () => "nobody has it open", async () => await LvsAsync(host, lv) == "active|");
@@ -74,31 +71,29 @@ public class MappedVolumeTests(ITestOutputHelper output)
         {
             await node.SignalAsync("KILL");
             await LeaveAsync(host, whole, crash);
-            node = new LabNode(host, "/dev/sda");
-            await node.StartAsync(options: "--activation dm");
+            node = await pool.RestartAsync(node);
             Assert.Equal(whole, await MapAsync(host));
             output.WriteLine($"figure: left as after '{crash}': mended at the next start");
         }
 
         // Read-only, and nothing is left of it.
-        await LeadsAsync(node);
+        await pool.LeaderAsync();
         await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
         Assert.Equal("", await MapAsync(host));
-        Assert.Equal("no", await host.DoAsync($"[ -e /dev/{group} ] && printf yes || printf no"));
+        Assert.Equal("no", await host.DoAsync($"[ -e {Path.GetDirectoryName(device)} ] && printf yes || printf no"));
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate?readOnly=true");
-        Assert.Equal("1\n", await ShAsync(host, $"blockdev --getro {device}"));
+        Assert.Equal("1\n", await host.DoAsync($"blockdev --getro {device}"));
         Assert.NotEqual(0, (await host.RunAsync($"dd if=/tmp/data of={device} bs=1M count=1 oflag=direct conv=notrunc")).ExitCode);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
-        await ShAsync(host, $"vgck {Lvm}");
+        await pool.VerifyAsync(node);
     }
 
     /// <summary>Whoever writes notices nothing, and the next node finds the map.</summary>
-    private static async Task<LabNode> KillAsync(LabNode node, string device, long bytes)
+    private static async Task<LabNode> KillAsync(LabPool pool, LabNode node, string device, long bytes)
     {
         await node.SignalAsync("KILL");
         await node.Host.DoAsync($"dd if=/tmp/data of={device} bs=1M seek=16 oflag=direct conv=notrunc 2>/dev/null");
-        var next = new LabNode(node.Host, "/dev/sda");
-        await next.StartAsync(options: "--activation dm");
+        var next = await pool.RestartAsync(node);
         Assert.Equal(bytes, Assert.Single((await next.StatusAsync())!.Active).AllocatedBytes);
         await node.Host.DoAsync($"dd if={device} bs=1M skip=16 count=4 iflag=direct 2>/dev/null | cmp - /tmp/data");
         return next;
@@ -109,29 +104,15 @@ public class MappedVolumeTests(ITestOutputHelper output)
     {
         var words = whole.Split(['\n', '|'], StringSplitOptions.RemoveEmptyEntries);
         var (name, uuid, stale) = (words[0], words[1], "0 2048 linear 8:0 0");
-        return ShAsync(host, $"dmsetup --noudevsync remove {name}; " + (crash == "-stale"
+        return host.DoAsync($"dmsetup --noudevsync remove {name}; " + (crash == "-stale"
             ? $"dmsetup --noudevsync create {name} -u {uuid} --table '{stale}'"
             : $"dmsetup --noudevsync create {name} -u {uuid} --notable{(crash.EndsWith("wait") ? $"; dmsetup load {name} --table '{stale}'" : "")}"));
     }
 
-    private static async Task<StatusReply> LeadsAsync(LabNode node)
-    {
-        StatusReply? seen = null;
-        await LabWait.UntilAsync(LabWait.Patience, () => $"the node leads: {node.Log}", async () => (seen = await node.StatusAsync()) is { Role: "leading" });
-        return seen!;
-    }
-
     /// <summary>All of it: name, uuid, table; empty without a map.</summary>
     private static async Task<string> MapAsync(LabHost host) =>
-        (await ShAsync(host, "dmsetup info -c --noheadings --separator '|' -o name,uuid,attr; dmsetup table")).Replace("No devices found\n", "");
+        (await host.DoAsync("dmsetup info -c --noheadings --separator '|' -o name,uuid,attr; dmsetup table")).Replace("No devices found\n", "");
 
     private static async Task<string> LvsAsync(LabHost host, string lv) =>
-        (await ShAsync(host, $"lvs {Lvm} --noheadings --separator '|' -o lv_active,lv_device_open {lv}")).Trim();
-
-    private static async Task<long> SizeAsync(LabHost host, string device) =>
-        long.Parse(await ShAsync(host, $"blockdev --getsize64 {device}"), CultureInfo.InvariantCulture);
-
-    private static Task<string> ShAsync(LabHost host, string command) => host.DoAsync($"PATH=$PATH:/usr/sbin:/sbin; {command}");
-
-    private static string Json<T>(T value) => JsonSerializer.Serialize(value, JsonSerializerOptions.Web);
+        (await host.DoAsync($"lvs --noheadings --separator '|' -o lv_active,lv_device_open {lv}")).Trim();
 }

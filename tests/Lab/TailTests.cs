@@ -1,31 +1,26 @@
 using System.Globalization;
-using System.Text.Json;
 using OvirtSpm.Lab.Hosts;
-using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Lab;
 
 /// <summary>Writes behind the end of a mapped volume, in a real kernel.</summary>
 public class TailTests(ITestOutputHelper output)
 {
-    private const string Lvm = "--config 'devices{use_devicesfile=0} activation{udev_sync=0 udev_rules=0 verify_udev_operations=0} global{use_lvmlockd=0}'";
     private const long MiB = 1 << 20;
 
     /// The SPM is this node itself.
     [Fact(Explicit = true)]
     public async Task What_is_written_behind_the_end_waits_goes_on_and_ends_in_time()
     {
-        await using var run = LabRun.Create();
-        var lun = run.CreateLun("lun", 24L << 30);
-        var host = await run.BootAsync(1, lun);
-        await host.DoAsync($"{LabNode.Program} domain create --lun /dev/sda --io-timeout 2 --watchdog-timeout 0 --extent-size 8M");
-        var node = await StartAsync(host);
-        var group = (await LeadsAsync(node)).Domain;
-        var volume = await CreateAsync(node);
+        await using var pool = await LabPool.CreateAsync(1, options: "--tail");
+        var node = await pool.LeaderAsync();
+        var host = node.Host;
+        var volume = await pool.CreateVolumeAsync(node, gibibytes: 4);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
-        var guest = Guest(group, volume);
+        var lv = (await pool.DeviceAsync(node, volume))["/dev/".Length..];
+        var guest = Guest(lv);
         // The first one of all compiles what an extend needs, which takes seconds under emulation.
-        await node.DoAsync("POST", $"/v1/volumes/{volume}/extend", Json(new ExtendVolumeRequest(await WritableAsync(node) + (16 * MiB), null, null, null)));
+        await pool.ExtendAsync(node, volume, (int)(await WritableAsync(node) / MiB) + 16);
         var start = await WritableAsync(node);
 
         // A writer that runs through twenty ends, and one that has everything flushed at once beside it.
@@ -44,9 +39,9 @@ public class TailTests(ITestOutputHelper output)
         await LabWait.UntilAsync(LabWait.Patience, () => "four maps", async () => await MapsAsync(host) == 4);
 
         // LVM's own tools see its volume, in use, and nothing else.
-        Assert.Equal("active|open", await ShAsync(host, $"printf %s $(lvs {Lvm} --noheadings --separator '|' -o lv_active,lv_device_open {group}/{volume})"));
-        Assert.NotEqual(0, (await host.RunAsync($"/usr/sbin/lvchange {Lvm} -an {group}/{volume}")).ExitCode);
-        Assert.Equal("", await ShAsync(host, $"pvs {Lvm} 2>&1 | grep -i spm || true"));
+        Assert.Equal("active|open", await host.DoAsync($"printf %s $(lvs --noheadings --separator '|' -o lv_active,lv_device_open {lv})"));
+        Assert.NotEqual(0, (await host.RunAsync($"lvchange -an {lv}")).ExitCode);
+        Assert.Equal("", await host.DoAsync($"pvs 2>&1 | grep -i spm || true"));
 
         // Killed with a write waiting: the next life lets it go on.
         await node.SignalAsync("KILL");
@@ -54,37 +49,28 @@ public class TailTests(ITestOutputHelper output)
         await WriteBesideAsync(host, guest, end + 1, "held");
         await HeldUntilAsync(host, 1);
         output.WriteLine($"figure: with no node: {await FlushAsync(host, guest)} ms for a write and a flush on the allocated part");
-        node = await StartAsync(host);
+        node = await pool.RestartAsync(node);
         await EndedAsync(host, "held", "0");
-        await LeadsAsync(node);
+        await pool.LeaderAsync();
         grown = await WritableAsync(node);
 
         // R31: nobody would end what waits while no node runs.
         await node.SignalAsync("TERM");
         await LabWait.UntilAsync(LabWait.Patience, () => "the node has ended", () => Task.FromResult(node.HasEnded));
-        await WriteBesideAsync(host, guest, await SizeAsync(host, guest) / MiB, "full");
+        await WriteBesideAsync(host, guest, await host.SizeAsync(guest) / MiB, "full");
         await EndedAsync(host, "full", "1");
         Assert.Contains("No space left", await host.DoAsync("cat /tmp/full.err"));
         output.WriteLine("figure: a node that ended in order holds nothing");
 
         // Nothing is left.
-        node = await StartAsync(host);
-        await LeadsAsync(node);
+        node = await pool.RestartAsync(node);
+        await pool.LeaderAsync();
         await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
         Assert.Equal(0, await MapsAsync(host));
     }
 
-    private static async Task<LabNode> StartAsync(LabHost host)
-    {
-        var node = new LabNode(host, "/dev/sda");
-        await node.StartAsync(options: "--activation dm --tail");
-        return node;
-    }
-
-    private static async Task<string> CreateAsync(LabNode node) =>
-        JsonDocument.Parse(await node.DoAsync("POST", "/v1/volumes", Json(new CreateVolumeRequest($"{Guid.NewGuid()}", null, 4L << 30, "cow", null, false)))).RootElement.GetProperty("volume").GetString()!;
-
-    private static string Guest(string group, string volume) => $"/dev/mapper/{group.Replace("-", "--")}-{volume.Replace("-", "--")}-spm";
+    /// <summary>What its guest opens.</summary>
+    private static string Guest(string lv) => $"/dev/mapper/{lv.Replace("-", "--").Replace('/', '-')}-spm";
 
     /// <summary>1 MiB at a place, in one request, by a process of its own; its exit code comes into a file.</summary>
     private static Task WriteBesideAsync(LabHost host, string device, long mib, string name) => host.DoAsync(
@@ -106,7 +92,7 @@ public class TailTests(ITestOutputHelper output)
 
     /// <summary>As the kernel counts in the gates.</summary>
     private static Task<string> HeldAsync(LabHost host) =>
-        ShAsync(host, "for n in $(dmsetup info -c --noheadings -o name,major,minor --separator ' ' | grep spmgate | while read a b c; do echo $b:$c; done); do cat /sys/dev/block/$n/inflight; done");
+        host.DoAsync("for n in $(dmsetup info -c --noheadings -o name,major,minor --separator ' ' | grep spmgate | while read a b c; do echo $b:$c; done); do cat /sys/dev/block/$n/inflight; done");
 
     /// <summary>How long something waited behind the end, by the node's own measure.</summary>
     private static async Task<string> HoldsAsync(LabNode node) => string.Join(", ", (await node.DoAsync("GET", "/metrics")).Split('\n')
@@ -124,19 +110,5 @@ public class TailTests(ITestOutputHelper output)
 
     private static async Task<long> WritableAsync(LabNode node) => Assert.Single((await node.StatusAsync())!.Active).AllocatedBytes;
 
-    private static async Task<int> MapsAsync(LabHost host) => int.Parse(await ShAsync(host, "dmsetup info -c --noheadings -o uuid | grep -c LVM || true"), CultureInfo.InvariantCulture);
-
-    private static async Task<StatusReply> LeadsAsync(LabNode node)
-    {
-        StatusReply? seen = null;
-        await LabWait.UntilAsync(LabWait.Patience, () => $"the node leads: {node.Log}", async () => (seen = await node.StatusAsync()) is { Role: "leading" });
-        return seen!;
-    }
-
-    private static async Task<long> SizeAsync(LabHost host, string device) =>
-        long.Parse(await ShAsync(host, $"blockdev --getsize64 {device}"), CultureInfo.InvariantCulture);
-
-    private static Task<string> ShAsync(LabHost host, string command) => host.DoAsync($"PATH=$PATH:/usr/sbin:/sbin; {command}");
-
-    private static string Json<T>(T value) => JsonSerializer.Serialize(value, JsonSerializerOptions.Web);
+    private static async Task<int> MapsAsync(LabHost host) => int.Parse(await host.DoAsync("dmsetup info -c --noheadings -o uuid | grep -c LVM || true"), CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,7 @@
 # Runs what the test asks for: a line with a number comes through the port, NUMBER.sh lies in the share; its output and exit
 # code go there, then the number goes back. Everything runs at once. As the first process it must never end.
 share=$1
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 for port in /sys/class/virtio-ports/vport*; do
     [ "$(cat "$port/name")" = lab ] && exec 3<>"/dev/${port##*/}"
 done

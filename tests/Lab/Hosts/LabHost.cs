@@ -94,6 +94,8 @@ internal sealed class LabHost : IAsyncDisposable
         return outcome.Output;
     }
 
+    public async Task<long> SizeAsync(string device) => long.Parse(await DoAsync($"blockdev --getsize64 {device}"));
+
     /// <summary>It stands still with all that is on its way, while time goes on: its clocks show that afterwards.</summary>
     public void Freeze() => Signal(Sigstop);
 

@@ -5,12 +5,11 @@ using OvirtSpm.Node.Demo;
 namespace OvirtSpm.Lab.Hosts;
 
 /// <summary>A node on a virtual host, asked over the host's own loopback or from another host.</summary>
-/// <param name="second">Beside another one on that host: its host id.</param>
-internal sealed class LabNode(LabHost host, string device, int? second = null)
+internal sealed class LabNode(LabHost host, string device)
 {
-    private string State => $"/run/spm{second}";
+    public const int Port = 7400;
 
-    private int Port => 7400 + (second ?? 0);
+    private const string State = "/run/spm";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -18,7 +17,7 @@ internal sealed class LabNode(LabHost host, string device, int? second = null)
 
     public LabHost Host => host;
 
-    public int HostId => second ?? host.Number;
+    public int HostId => host.Number;
 
     public static string Program => Path.Combine(AppContext.BaseDirectory, "spm");
 
@@ -27,13 +26,12 @@ internal sealed class LabNode(LabHost host, string device, int? second = null)
     /// <summary>Not yet, or not any more.</summary>
     public bool HasEnded => _process is not { IsCompleted: false };
 
-    /// <param name="settings">Of the configuration file, as JSON members.</param>
-    public async Task StartAsync(string watchdog = "none", string settings = "", string options = "")
+    public async Task StartAsync(string options)
     {
-        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false{(settings.Length > 0 ? "," + settings : "")}}}' > {State}.json");
+        await host.DoAsync($"mkdir -p {State}; printf '%s' '{{\"RunDirectory\":\"{State}\",\"WarmUp\":false}}' > {State}.json");
         _process = host.RunAsync(
-            $"echo $$ > {State}/pid; exec {Program} node --config {State}.json --lun {device} --host-id {HostId} --name {host.Name}{second} --listen {host.Address}:{Port} "
-            + $"--insecure-listen --state {State} --watchdog {watchdog} --sleep none {options} >> {LogFile} 2>&1", TimeSpan.FromHours(1));
+            $"echo $$ > {State}/pid; exec {Program} node --config {State}.json --lun {device} --host-id {HostId} --name {host.Name} --listen {host.Address}:{Port} "
+            + $"--insecure-listen --state {State} --sleep none {options} >> {LogFile} 2>&1", TimeSpan.FromHours(1));
         StatusReply? seen = null;
         await LabWait.UntilAsync(LabWait.Patience, () => $"{host.Name} holds its host id: {seen}; {Log}", async () =>
         {
@@ -74,7 +72,7 @@ internal sealed class LabNode(LabHost host, string device, int? second = null)
 
     public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
 
-    private string LogFile => $"{host.Share}/node{second}.log";
+    private string LogFile => $"{host.Share}/node.log";
 
     /// <summary>A signal to the node's process.</summary>
     public Task SignalAsync(string signal) => host.DoAsync($"kill -{signal} $(cat {State}/pid)");

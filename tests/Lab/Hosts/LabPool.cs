@@ -11,10 +11,9 @@ internal sealed class LabPool : IAsyncDisposable
     private readonly Dictionary<string, long> _acknowledged = [];
     private readonly Dictionary<ulong, int> _leaderOf = [];
     private readonly List<LabNode> _nodes = [];
-    private readonly string _watchdog;
-    private readonly string _settings;
+    private readonly string _options;
 
-    private LabPool(LabRun run, LabLun lun, string watchdog, string settings) => (Run, Lun, _watchdog, _settings) = (run, lun, watchdog, settings);
+    private LabPool(LabRun run, LabLun lun, string options) => (Run, Lun, _options) = (run, lun, options);
 
     public LabRun Run { get; }
 
@@ -23,17 +22,18 @@ internal sealed class LabPool : IAsyncDisposable
     public IReadOnlyList<LabNode> Nodes => _nodes;
 
     /// <param name="watchdog">Of each host.</param>
-    public static async Task<LabPool> CreateAsync(int hosts, string watchdog = "none", string settings = "")
+    /// <param name="options">Of each node, which maps its volumes.</param>
+    public static async Task<LabPool> CreateAsync(int hosts, string watchdog = "none", string options = "", int sectorSize = 512, int memoryMiB = 512)
     {
         var run = LabRun.Create();
-        var pool = new LabPool(run, run.CreateLun("lun", 24L << 30), watchdog, settings);
+        var pool = new LabPool(run, run.CreateLun("lun", 24L << 30, sectorSize), $"--activation dm --watchdog {watchdog} {options}");
         try
         {
-            var booted = await Task.WhenAll(Enumerable.Range(1, hosts).Select(number => run.BootAsync(number, pool.Lun)));
+            var booted = await Task.WhenAll(Enumerable.Range(1, hosts).Select(number => run.BootAsync(number, memoryMiB, pool.Lun)));
             await booted[0].DoAsync(
                 $"{LabNode.Program} domain create --lun {Device} --io-timeout {IoTimeout} --watchdog-timeout {(watchdog == "none" ? 0 : WatchdogTimeout)} --extent-size 8M");
             pool._nodes.AddRange(booted.Select(host => new LabNode(host, Device)));
-            await Task.WhenAll(pool._nodes.Select(pool.StartAsync));
+            await Task.WhenAll(pool._nodes.Select(node => node.StartAsync(pool._options)));
             return pool;
         }
         catch
@@ -48,7 +48,7 @@ internal sealed class LabPool : IAsyncDisposable
     {
         var node = new LabNode(ended.Host.IsOn ? ended.Host : await Run.BootAsync(ended.HostId, Lun), Device);
         _nodes[_nodes.IndexOf(ended)] = node;
-        await StartAsync(node);
+        await node.StartAsync(_options);
         return node;
     }
 
@@ -58,8 +58,6 @@ internal sealed class LabPool : IAsyncDisposable
         await Task.WhenAll(_nodes.Where(node => node.HasEnded).ToList().Select(RestartAsync));
         await LeaderOfAllAsync();
     }
-
-    private Task StartAsync(LabNode node) => node.StartAsync(_watchdog, _settings, "--activation dm");
 
     /// <summary>The one node that leads, once it does.</summary>
     public async Task<LabNode> LeaderAsync(params LabNode[] among)
@@ -193,7 +191,7 @@ internal sealed class LabPool : IAsyncDisposable
     /// <summary>A stock command that only reads; it must have nothing to complain of.</summary>
     private static async Task<string> LvmAsync(LabNode on, string verb, string arguments = "")
     {
-        var outcome = await on.Host.RunAsync($"PATH=$PATH:/usr/sbin:/sbin; {verb} --config 'devices{{use_devicesfile=0}} global{{use_lvmlockd=0}}' {arguments}");
+        var outcome = await on.Host.RunAsync($"{verb} {arguments}");
         Assert.True(outcome is { ExitCode: 0, Errors: "" }, $"{verb} on {on.Host.Name}: {outcome.ExitCode} {outcome.Errors}");
         return outcome.Output;
     }
