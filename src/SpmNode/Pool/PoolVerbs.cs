@@ -69,8 +69,11 @@ sealed class PoolVerbs
         }
     }
 
-    /// <summary>This pool as one end of a move.</summary>
-    public MoveEnd Moving => new(term, work, removal, creation);
+    /// <summary>This pool as the one that a volume leaves.</summary>
+    public MoveSource Leaving(RequestId? id = null) => new(term, work, removal, id);
+
+    /// <summary>This pool as the one that a volume comes to.</summary>
+    public MoveTarget Arriving(RequestId? id = null) => new(term, work, removal, creation, id);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 

@@ -19,7 +19,7 @@ static class OfflineMove
         }
         await using var source = await OpenAsync(from, ports, wait, stop);
         await using var target = await OpenAsync(to, ports, wait, stop);
-        var moved = await new VolumeMove(source.Verbs.Moving, target.Verbs.Moving).RunAsync(reference, progress, stop);
+        var moved = await new VolumeMove(source.Verbs.Leaving(), target.Verbs.Arriving()).RunAsync(reference, progress, stop);
         return await target.GetVolumeAsync(moved.Name);
     }
 

@@ -132,7 +132,8 @@ sealed class TestTerm
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public OperationRecovery Recovery { get; }
-    public MoveEnd Moving => new(Term, Work, Removal, Creation);
+    public MoveSource Leaving => new(Term, Work, Removal);
+    public MoveTarget Arriving => new(Term, Work, Removal, Creation);
     public RequestDesk Desk { get; }
     public List<string> Notes { get; } = [];
     public Task Writing { get; }

@@ -22,7 +22,7 @@ public sealed class VolumeMoveTests
         var taken = source.Term.Volumes.View().Volumes.Sum(one => one.AllocatedBytes) / source.Work.ExtentBytes;
         var told = new List<double>();
 
-        await new VolumeMove(source.Moving, target.Moving).RunAsync("disk", new Told(told.Add), CancellationToken.None);
+        await new VolumeMove(source.Leaving, target.Arriving).RunAsync("disk", new Told(told.Add), CancellationToken.None);
 
         Assert.Empty(source.Term.Volumes.View().Volumes);
         await CheckContentAsync(target, "");
@@ -33,7 +33,7 @@ public sealed class VolumeMoveTests
         Assert.Equal(["MD_", "PU_", "IU_"], target.Term.Volumes.Group.Find($"{volume}")!.Tags.Select(tag => tag[..3]));
         // Asked again by its uuid it is done; under a name that means nothing there it is not found.
         Assert.Equal(volume, (await MoveAsync(source, target)).Uuid);
-        Assert.Equal(RefusalCode.NotFound, (await Assert.ThrowsAsync<Refusal>(() => new VolumeMove(source.Moving, target.Moving).RunAsync("disk", new Told(_ => { }), CancellationToken.None))).Code);
+        Assert.Equal(RefusalCode.NotFound, (await Assert.ThrowsAsync<Refusal>(() => new VolumeMove(source.Leaving, target.Arriving).RunAsync("disk", new Told(_ => { }), CancellationToken.None))).Code);
     }
 
     /// Both ends die together, at every write of either; afterwards each gets a new SPM.
@@ -105,7 +105,7 @@ public sealed class VolumeMoveTests
     public async Task What_is_in_use_read_through_or_already_there_is_not_moved()
     {
         var (source, target) = await PreparedAsync();
-        Task<Refusal> RefusedAsync(Guid which) => Assert.ThrowsAsync<Refusal>(() => new VolumeMove(source.Moving, target.Moving).RunAsync($"{which}", new Told(_ => { }), CancellationToken.None));
+        Task<Refusal> RefusedAsync(Guid which) => Assert.ThrowsAsync<Refusal>(() => new VolumeMove(source.Leaving, target.Arriving).RunAsync($"{which}", new Told(_ => { }), CancellationToken.None));
         Assert.Contains("is the parent of", (await RefusedAsync(below)).Message);
 
         var host = source.MapsOf(3);
@@ -149,7 +149,7 @@ public sealed class VolumeMoveTests
     }
 
     static Task<VolumeInfo> MoveAsync(TestTerm source, TestTerm target) =>
-        new VolumeMove(source.Moving, target.Moving).RunAsync($"{volume}", new Told(_ => { }), CancellationToken.None);
+        new VolumeMove(source.Leaving, target.Arriving).RunAsync($"{volume}", new Told(_ => { }), CancellationToken.None);
 
     static async Task<(TestTerm Source, TestTerm Target)> PreparedAsync()
     {
