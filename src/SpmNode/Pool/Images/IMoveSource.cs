@@ -6,11 +6,10 @@ interface IMoveSource
     Guid Domain { get; }
 
     /// <summary>Lets a volume and all below it go, once it is whole elsewhere.</summary>
-    /// <param name="to">The domain it goes to.</param>
     /// <param name="copy">While it runs nobody activates or changes any of it. What it throws is thrown, and everything stays.</param>
     /// <returns>True: the removal is committed. False: its SPM, under its fence, has no such volume, and nothing was copied.</returns>
     /// <exception cref="Refusal">It is not let go; thrown after <paramref name="copy"/> returned: whether it is gone is not known.</exception>
-    Task<bool> DepartAsync(string reference, Guid to, Func<ILeavingChain, Task> copy);
+    Task<bool> DepartAsync(string reference, Func<ILeavingChain, Task> copy);
 }
 
 /// <summary>What leaves.</summary>

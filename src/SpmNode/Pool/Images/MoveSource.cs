@@ -28,12 +28,8 @@ sealed class MoveSource(SpmTerm term, ImageWork work, VolumeRemoval removal, Req
         }
     }
 
-    public async Task<bool> DepartAsync(string reference, Guid to, Func<ILeavingChain, Task> copy)
+    public async Task<bool> DepartAsync(string reference, Func<ILeavingChain, Task> copy)
     {
-        if (to == Domain)
-        {
-            throw Refusal.Conflict($"volume {reference.Trim()} is not moved: both ends are domain {Domain}.");
-        }
         if (Find(reference) is not { } leaf)
         {
             return false;

@@ -21,6 +21,10 @@ sealed class VolumeMove(IMoveSource source, MoveTarget target)
 {
     public async Task<VolumeInfo> RunAsync(string reference, IProgress<double> progress, CancellationToken stop)
     {
+        if (source.Domain == target.Domain)
+        {
+            throw Refusal.Conflict($"volume {reference.Trim()} is not moved: both ends are domain {target.Domain}.");
+        }
         IReadOnlyList<MovedVolume>? copied = null;
         IDisposable? locked = null;
         async Task TakeAsync(ILeavingChain leaving)
@@ -39,7 +43,7 @@ sealed class VolumeMove(IMoveSource source, MoveTarget target)
         {
             try
             {
-                return await source.DepartAsync(reference, target.Domain, TakeAsync);
+                return await source.DepartAsync(reference, TakeAsync);
             }
             catch (Exception why) when (copied is not null && why is Refusal or IOException && target.Holds())
             {
@@ -71,7 +75,7 @@ sealed class VolumeMove(IMoveSource source, MoveTarget target)
             ?? throw Refusal.NotFound($"no volume '{reference.Trim()}' is in domain {source.Domain}, and none from there is arriving in {target.Domain}. 'spm volume list' shows those there are.");
         using var locked = target.Lock(arrived.Select(volume => volume.Uuid));
         // By its uuid: it may have got another alias meanwhile.
-        await source.DepartAsync(arrived[0].Name, target.Domain, _ =>
+        await source.DepartAsync(arrived[0].Name, _ =>
             throw Refusal.Conflict($"volume {arrived[0].Name} is still in domain {source.Domain}, under another alias. Name it by its uuid."));
         return await target.SettleAsync(arrived);
     }
@@ -82,7 +86,7 @@ sealed class VolumeMove(IMoveSource source, MoveTarget target)
         var stays = false;
         try
         {
-            await source.DepartAsync(copied[0].Name, target.Domain, async _ =>
+            await source.DepartAsync(copied[0].Name, async _ =>
             {
                 await target.TakeBackAsync(source.Domain, copied);
                 stays = true;
@@ -91,7 +95,7 @@ sealed class VolumeMove(IMoveSource source, MoveTarget target)
         }
         catch (Exception unclear) when (!stays && unclear is Refusal or IOException)
         {
-            throw Refusal.Unknown($"the move of volume {copied[0].Name} did not end: {why.Message} It is whole in domain {target.Domain}, too, and not used there. Ask again, and the move goes on: {unclear.Message}");
+            throw Refusal.Unknown($"the move of volume {copied[0].Name} did not end: {why.Message} What arrived in domain {target.Domain} is whole and is not used, because whether domain {source.Domain} still has it could not be told: {unclear.Message} Ask again, and the move goes on.");
         }
     }
 
