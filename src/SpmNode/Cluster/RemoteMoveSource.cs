@@ -56,13 +56,13 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
     {
         var spm = await LeaderAsync();
         var id = ids.Next();
-        var reply = await spm.BeginDepartureAsync(new DepartureRequest(reference, Domain, id));
-        if (reply.Transfer is null)
-        {
-            return false;
-        }
         try
         {
+            var reply = await spm.BeginDepartureAsync(new DepartureRequest(reference, Domain, id));
+            if (reply.Transfer is null)
+            {
+                return false;
+            }
             using var ended = new CancellationTokenSource();
             var keeping = KeepAsync(spm, id, ended.Token);
             try
@@ -77,7 +77,7 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
         }
         catch
         {
-            // The volume there should not wait for somebody who is gone.
+            // Also one whose beginning was not answered: the volume there should not wait for somebody who is gone.
             await spm.EndTaskAsync(id);
             throw;
         }

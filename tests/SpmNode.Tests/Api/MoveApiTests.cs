@@ -54,7 +54,7 @@ public sealed class MoveApiTests
         await using var pools = await TwoPools.StartAsync();
         var lost = 0;
         await using var source = await pools.SourceAsync((request, answered) =>
-            answered && request.Method != HttpMethod.Delete && request.RequestUri!.AbsolutePath.EndsWith(of, StringComparison.Ordinal) && lost++ < times);
+            Task.FromResult(answered && request.Method != HttpMethod.Delete && request.RequestUri!.AbsolutePath.EndsWith(of, StringComparison.Ordinal) && lost++ < times));
         await pools.MoveAsync(source);
         Assert.InRange(lost, times == 9 ? 4 : times + 1, 100);
         await pools.CheckMovedAsync();
@@ -65,11 +65,40 @@ public sealed class MoveApiTests
     public async Task A_source_that_is_never_told_to_let_go_keeps_it()
     {
         await using var pools = await TwoPools.StartAsync();
-        await using var source = await pools.SourceAsync((request, answered) => !answered && request.RequestUri!.AbsolutePath.EndsWith("/finish", StringComparison.Ordinal) &&
+        await using var source = await pools.SourceAsync((request, answered) => Task.FromResult(
+            !answered && request.RequestUri!.AbsolutePath.EndsWith("/finish", StringComparison.Ordinal) &&
             // Given up there before its end is asked for.
-            pools.Here.Tasks.Cancel(pools.Here.Tasks.List()[0].Task) is not null);
+            pools.Here.Tasks.Cancel(pools.Here.Tasks.List()[0].Task) is not null));
         Assert.Contains("no answer", (await Assert.ThrowsAsync<Refusal>(() => pools.MoveAsync(source))).Message);
         await pools.CheckStayedAsync();
+    }
+
+    /// R24: the SPM dies with its answer; whoever is SPM next knows from the journal that the removal was committed.
+    [Fact]
+    public async Task An_answer_that_died_with_its_SPM_is_given_by_the_next_one()
+    {
+        await using var pools = await TwoPools.StartAsync();
+        var (begun, asked) = (0, 0);
+        ServedPool? next = null;
+        await using var source = await pools.SourceAsync(async (request, answered) =>
+        {
+            var path = request.RequestUri!.AbsolutePath;
+            begun += !answered && path.EndsWith("/departures", StringComparison.Ordinal) ? 1 : 0;
+            asked += !answered && next is not null && path.Contains("/v1/tasks/", StringComparison.Ordinal) ? 1 : 0;
+            if (answered && path.EndsWith("/finish", StringComparison.Ordinal) && next is null)
+            {
+                next = await ServedPool.StartAsync(await MovePools.NextAsync(pools.Here.Term.Lun.Copy(), "next"));
+                return true;
+            }
+            request.RequestUri = !answered && next is not null ? new Uri(new Uri(next.Url), request.RequestUri.PathAndQuery) : request.RequestUri;
+            return false;
+        });
+        await pools.MoveAsync(source);
+        await using (next)
+        {
+            Assert.Equal((1, true), (begun, asked > 0));
+            await MovePools.CheckMovedAsync(next!.Term, pools.There.Term, "next");
+        }
     }
 
     [Fact]
@@ -251,7 +280,7 @@ public sealed class MoveApiTests
         }
 
         /// <summary>The first pool, as the second one's SPM sees it over a network that loses what the test says.</summary>
-        public Task<RemoteMoveSource> SourceAsync(Func<HttpRequestMessage, bool, bool> loses) => RemoteMoveSource.OpenAsync(
+        public Task<RemoteMoveSource> SourceAsync(Func<HttpRequestMessage, bool, Task<bool>> loses) => RemoteMoveSource.OpenAsync(
             Here.Url, There.Ids, TimeProvider.System, url => new NodeClient(url, TimeSpan.FromSeconds(30), new Losing(loses)));
 
         public Task<Volumes.Volume.VolumeInfo> MoveAsync(IMoveSource source) => new VolumeMove(source, There.Term.Arriving).RunAsync("disk", new Told(_ => { }), Stop);
@@ -268,16 +297,16 @@ public sealed class MoveApiTests
     }
 
     /// <summary>Asked before a request is sent, and when its answer has come.</summary>
-    sealed class Losing(Func<HttpRequestMessage, bool, bool> loses) : DelegatingHandler(new SocketsHttpHandler())
+    sealed class Losing(Func<HttpRequestMessage, bool, Task<bool>> loses) : DelegatingHandler(new SocketsHttpHandler())
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken stop)
         {
-            if (loses(request, false))
+            if (await loses(request, false))
             {
                 throw new HttpRequestException("the connection was reset");
             }
             var response = await base.SendAsync(request, stop);
-            if (!loses(request, true))
+            if (!await loses(request, true))
             {
                 return response;
             }

@@ -9,7 +9,7 @@ namespace OvirtSpm.Node.Tests.Pool.Images;
 static class MovePools
 {
     /// <summary>Small, so that what is copied is.</summary>
-    const long Extent = 16L << 20;
+    const long Extent = 4L << 20;
 
     public static readonly Guid There = Guid.Parse("0e0e0e0e-1111-2222-3333-444444444444");
     public static readonly Guid Below = Guid.Parse("dddddddd-0000-0000-0000-000000000001"), Volume = Guid.Parse("eeeeeeee-0000-0000-0000-000000000001");
@@ -76,7 +76,7 @@ static class MovePools
     static async Task<MemoryLun> FullAsync()
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync(TestDomain.Uuid, Extent));
-        await term.Creation.CreateAsync(TestTerm.Request(Below, bytes: 20 << 20) with { Alias = "base" });
+        await term.Creation.CreateAsync(TestTerm.Request(Below, bytes: 8 << 20) with { Alias = "base" });
         await term.Cells.WriteAsync(term.Work.Layer(Find(term, Below)!), 0, 1);
         await term.Creation.CreateAsync(TestTerm.Request(Volume, bytes: 0) with { Parent = $"{Below}" });
         await term.Cells.WriteAsync(term.Work.Layer(Find(term)!), 1, 2);

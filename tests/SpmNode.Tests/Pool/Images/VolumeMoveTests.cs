@@ -1,4 +1,5 @@
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
@@ -223,6 +224,28 @@ public sealed class VolumeMoveTests
         await target.Creation.CreateAsync(TestTerm.Request(alone, "raw", 16 << 20));
         Assert.Contains("already", (await RefusedAsync(source, target, $"{alone}")).Message);
         Assert.True(MovePools.Find(source, alone)!.IsUsable && MovePools.Find(target, alone)!.IsUsable);
+    }
+
+    [Fact]
+    public async Task A_target_that_is_full_or_divided_otherwise_takes_nothing_and_keeps_nothing()
+    {
+        var (source, target) = await MovePools.StartAsync();
+        var needed = MovePools.Find(source, MovePools.Below)!.AllocatedBytes / source.Work.ExtentBytes;
+        // The base has room, what is made on it has not; and of the same room nothing is left beside a reserve.
+        await target.CreateAsync("raw", (target.Term.Volumes.Group.FreeExtents - needed - 1) * target.Work.ExtentBytes);
+        var other = target.Term.Volumes.View().Volumes[0];
+        Assert.Equal(RefusalCode.NoSpace, (await RefusedAsync(source, target, "disk")).Code);
+        Assert.Equal(other.Uuid, Assert.Single(target.Term.Volumes.View().Volumes).Uuid);
+        await target.Removal.DeleteAsync(other.Name);
+        await target.CreateAsync("raw", (target.Term.Volumes.Group.FreeExtents - (2 * needed) - 1) * target.Work.ExtentBytes);
+        await SpaceSetting.SetAsync(target.Term, new SpaceRequest(ReservePercent: 10));
+        Assert.Equal(RefusalCode.NoSpace, (await RefusedAsync(source, target, "disk")).Code);
+        await target.Removal.DeleteAsync(target.Term.Volumes.View().Volumes.Single().Name);
+        await MovePools.CheckStayedAsync(source, target, "full");
+
+        var divided = await TestDomain.LeadAsync(await TestDomain.LunAsync(Guid.NewGuid()));
+        Assert.Contains("the extents of the two domains differ", (await RefusedAsync(source, divided, "disk")).Message);
+        await MovePools.CheckStayedAsync(source, divided, "divided");
     }
 
     /// R10: an entry that shows only after the mark, as in a map that could not be read before.
