@@ -103,7 +103,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         {
             departure.Hear();
         }
-        var size = upload?.SizeBytes ?? (downloads.TryGetValue(transfer, out var download) ? download.SizeBytes : task.Result?.VirtualSizeBytes ?? 0);
+        var size = upload?.SizeBytes ?? (downloads.TryGetValue(transfer, out var download) ? download.SizeBytes : departure?.SizeBytes ?? task.Result?.VirtualSizeBytes ?? 0);
         return new TransferReply(
             task.Task, task.Kind, task.Volume, task.State, size, received, [.. missing.Select(gap => new RangeReply(gap.OffsetBytes, gap.LengthBytes))]);
     }

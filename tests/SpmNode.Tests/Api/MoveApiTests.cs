@@ -146,7 +146,8 @@ public sealed class MoveApiTests
             Assert.Equal("running", pools.Here.Transfers.Get(id).State);
         }
         await PassAsync(clock, TimeSpan.FromSeconds(61));
-        var ended = await EndOfAsync(pools.Here, id, clock);
+        await pools.Here.Tasks.EndOf(id).WaitAsync(Patience, Stop);
+        var ended = pools.Here.Tasks.Find(id)!;
         Assert.Equal(("failed", "Conflict"), (ended.State, ended.Code));
         await pools.CheckStayedAsync();
         // What comes too late changes nothing.
@@ -250,12 +251,6 @@ public sealed class MoveApiTests
     {
         await UntilAsync(() => clock.Timers > 0);
         clock.Pass(time);
-    }
-
-    static async Task<TaskReply> EndOfAsync(ServedPool pool, string id, ManualClock clock)
-    {
-        await pool.Tasks.EndOf(id).WaitAsync(Patience, Stop);
-        return pool.Tasks.Find(id)!;
     }
 
     static async Task UntilAsync(Func<bool> holds)

@@ -11,6 +11,8 @@ sealed class Departure(TimeSpan idleLimit, TimeProvider clock)
     /// <summary>From <see cref="Opened"/> on.</summary>
     public ILeavingChain? Chain { get; private set; }
 
+    public long SizeBytes => Chain?.Volumes.Sum(volume => volume.AllocatedBytes) ?? 0;
+
     /// <summary>Returns when the other domain has it: from there on it goes.</summary>
     public Task RunAsync(ILeavingChain leaving, Func<bool> holds, CancellationToken stop)
     {

@@ -324,9 +324,3 @@ public sealed class VolumeMoveTests
         }
     }
 }
-
-/// <summary>At once, unlike Progress.</summary>
-sealed class Told(Action<double> tell) : IProgress<double>
-{
-    public void Report(double value) => tell(value);
-}
