@@ -59,6 +59,10 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
         try
         {
             var reply = await spm.BeginDepartureAsync(new DepartureRequest(reference, Domain, id));
+            if (reply.Domain != Domain)
+            {
+                throw Refusal.Unavailable($"whoever answers for the SPM of domain {Domain} did not answer as such. Nothing was copied.");
+            }
             if (reply.Transfer is null)
             {
                 return false;
@@ -83,8 +87,7 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
         }
         try
         {
-            await spm.FinishTransferAsync(id);
-            return true;
+            await FinishAsync(spm, id);
         }
         catch (Refusal)
         {
@@ -92,8 +95,8 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
             {
                 throw;
             }
-            return true;
         }
+        return true;
     }
 
     public async ValueTask DisposeAsync()
@@ -104,28 +107,40 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
         }
     }
 
+    static async Task FinishAsync(NodeClient spm, string id)
+    {
+        if ((await spm.FinishTransferAsync(id)).State != "moved")
+        {
+            throw Refusal.Unavailable("what came for the end of the departure is no answer to it.");
+        }
+    }
+
     /// <summary>R24: whether the removal was committed, by whichever SPM.</summary>
     async Task<bool> HasLeftAsync(string id)
     {
-        var since = clock.GetTimestamp();
-        while (clock.GetElapsedTime(since) < AnswerLimit)
+        for (var since = clock.GetTimestamp(); clock.GetElapsedTime(since) < AnswerLimit; await Pause.ForAsync(LookInterval, clock, CancellationToken.None))
         {
+            var running = false;
             try
             {
-                if (await (await LeaderAsync()).TaskAsync(id, LookInterval) is { HasEnded: true } ended)
+                var spm = await LeaderAsync();
+                if (await spm.TaskAsync(id, LookInterval) is { HasEnded: true } ended)
                 {
                     return ended.State == "done";
                 }
+                running = true;
+                // It may never have arrived. Asked twice it is done once; an SPM that found it in the journal ends it by itself.
+                await FinishAsync(spm, id);
+                return true;
             }
-            catch (Refusal later) when (later.Code is RefusalCode.Unavailable or RefusalCode.NotLeader)
-            {
-                // Another SPM is being elected there.
-            }
-            catch (Refusal unknown) when (unknown.Code == RefusalCode.NotFound)
+            catch (Refusal unknown) when (unknown.Code == RefusalCode.NotFound && !running)
             {
                 return false;
             }
-            await Pause.ForAsync(LookInterval, clock, CancellationToken.None);
+            catch (Refusal)
+            {
+                // Another SPM is being elected there, or works on it.
+            }
         }
         return false;
     }

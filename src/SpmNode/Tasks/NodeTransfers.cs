@@ -73,7 +73,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         }
         if (!verbs.Has(request))
         {
-            return new DepartureReply(null, 0, []);
+            return new DepartureReply(request.From, null, 0, []);
         }
         var mine = new Departure(SilenceLimit, clock);
         await BeginAsync(departures, id, "departure", mine, mine.Opened, () => tasks.Begin(id, "departure", request.Volume, async (_, stop) =>
@@ -90,7 +90,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         // One of the same id that was joined may be at its beginning.
         var open = Departure(id);
         await Task.WhenAny(open.Opened, tasks.EndOf(id));
-        return open.Chain is { } chain ? new DepartureReply(id, chain.ExtentBytes, [.. chain.Volumes.Select(DepartingChain.Describe)]) : throw Gone(id);
+        return open.Chain is { } chain ? new DepartureReply(request.From, id, chain.ExtentBytes, [.. chain.Volumes.Select(DepartingChain.Describe)]) : throw Gone(id);
     }
 
     public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => leading().MeasureVolumeAsync(reference, stop);

@@ -73,6 +73,34 @@ public sealed class MoveApiTests
         await pools.CheckStayedAsync();
     }
 
+    /// The request itself is lost, four times with what the client repeats by itself: it is sent again.
+    [Fact]
+    public async Task A_lost_request_to_let_go_is_sent_again()
+    {
+        await using var pools = await TwoPools.StartAsync();
+        var lost = 0;
+        await using var source = await pools.SourceAsync((request, answered) => Task.FromResult(
+            !answered && request.RequestUri!.AbsolutePath.EndsWith("/finish", StringComparison.Ordinal) && lost++ < 4));
+        await pools.MoveAsync(source);
+        Assert.Equal(5, lost);
+        await pools.CheckMovedAsync();
+    }
+
+    /// As of a proxy, or of another service at that address: what says nothing must not read as "not there", nor as "gone".
+    [Fact]
+    public async Task An_answer_that_is_none_is_not_taken_for_one()
+    {
+        await using var pools = await TwoPools.StartAsync();
+        var of = "/departures";
+        await using var source = await pools.SourceAsync((_, _) => Task.FromResult(false), path => path.EndsWith(of, StringComparison.Ordinal));
+        Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => source.DepartAsync("disk", _ => Task.CompletedTask))).Code);
+        await pools.CheckStayedAsync();
+        // Forwarded all the same: the task says what became of it.
+        of = "/finish";
+        await pools.MoveAsync(source);
+        await pools.CheckMovedAsync();
+    }
+
     /// R24: the SPM dies with its answer; whoever is SPM next knows from the journal that the removal was committed.
     [Fact]
     public async Task An_answer_that_died_with_its_SPM_is_given_by_the_next_one()
@@ -275,8 +303,8 @@ public sealed class MoveApiTests
         }
 
         /// <summary>The first pool, as the second one's SPM sees it over a network that loses what the test says.</summary>
-        public Task<RemoteMoveSource> SourceAsync(Func<HttpRequestMessage, bool, Task<bool>> loses) => RemoteMoveSource.OpenAsync(
-            Here.Url, There.Ids, TimeProvider.System, url => new NodeClient(url, TimeSpan.FromSeconds(30), new Losing(loses)));
+        public Task<RemoteMoveSource> SourceAsync(Func<HttpRequestMessage, bool, Task<bool>> loses, Predicate<string>? empties = null) => RemoteMoveSource.OpenAsync(
+            Here.Url, There.Ids, TimeProvider.System, url => new NodeClient(url, TimeSpan.FromSeconds(30), new Losing(loses, empties ?? (_ => false))));
 
         public Task<Volumes.Volume.VolumeInfo> MoveAsync(IMoveSource source) => new VolumeMove(source, There.Term.Arriving).RunAsync("disk", new Told(_ => { }), Stop);
 
@@ -291,8 +319,9 @@ public sealed class MoveApiTests
         }
     }
 
-    /// <summary>Asked before a request is sent, and when its answer has come.</summary>
-    sealed class Losing(Func<HttpRequestMessage, bool, Task<bool>> loses) : DelegatingHandler(new SocketsHttpHandler())
+    /// <param name="loses">Asked before a request is sent, and when its answer has come.</param>
+    /// <param name="empties">Answers of these paths come without anything that was said.</param>
+    sealed class Losing(Func<HttpRequestMessage, bool, Task<bool>> loses, Predicate<string> empties) : DelegatingHandler(new SocketsHttpHandler())
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken stop)
         {
@@ -303,6 +332,7 @@ public sealed class MoveApiTests
             var response = await base.SendAsync(request, stop);
             if (!await loses(request, true))
             {
+                response.Content = empties(request.RequestUri!.AbsolutePath) ? JsonContent.Create(new { }) : response.Content;
                 return response;
             }
             response.Dispose();

@@ -26,7 +26,7 @@ sealed class ScriptedDisks : IDiskTransfers
 
     public Task<TransferReply> BeginDownloadAsync(string reference, string? request) => Task.FromResult(Get("out"));
 
-    public Task<DepartureReply> BeginDepartureAsync(DepartureRequest request) => Task.FromResult(new DepartureReply(null, 0, []));
+    public Task<DepartureReply> BeginDepartureAsync(DepartureRequest request) => Task.FromResult(new DepartureReply(request.From, null, 0, []));
 
     public Departure Departure(string transfer) => throw Refusal.NotFound("no such departure");
 
