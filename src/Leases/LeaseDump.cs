@@ -69,7 +69,7 @@ public static class LeaseDump
         {
             var at = geometry.VoteOffset(hostId);
             var sector = image.AsSpan((int)at, geometry.SectorSize);
-            var error = BallotBlock.TryParse(sector, out var vote);
+            var error = BallotBlock.TryParse(sector, hostId, geometry.MaxHosts, out var vote);
             _ = ModeBlock.TryParse(sector, out var mode);
             if (error != RecordError.None || vote != default || mode.IsShared)
             {

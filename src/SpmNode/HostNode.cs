@@ -6,6 +6,7 @@ using OvirtSpm.Node.Guests;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Storage.Paths;
 
 namespace OvirtSpm.Node;
 
@@ -50,6 +51,9 @@ sealed class HostNode(
 
     /// <summary>Who closes it; null when nobody does.</summary>
     public SleepWatch? SleepWatch { get; set; }
+
+    /// <summary>Null where nobody looks after the paths to the storage.</summary>
+    public PathWatch? Paths { get; set; }
 
     public void Log(string line) => log(line);
 

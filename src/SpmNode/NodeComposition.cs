@@ -16,6 +16,7 @@ using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Node.Storage.Paths;
 using OvirtSpm.Volumes.Foreign;
 using OvirtSpm.Volumes.SpmVolume;
 using OvirtSpm.Volumes.Volume;
@@ -41,9 +42,15 @@ static class NodeComposition
 
     static string Build => typeof(NodeComposition).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
+    /// <param name="path">Of a device or an image file, or <c>wwid:</c> and a LUN's own name.</param>
     /// <param name="devices">Where the domain's other devices are looked for, beside where the host that added them saw them.</param>
-    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0, IReadOnlyList<string>? devices = null) => new LunSet(
-        Lun.Open(path, readOnly, sectorSize, minimumBytes), new DeviceFinder([.. devices ?? [], .. KnownDevices], path, readOnly, sectorSize), BootClock);
+    public static ILun OpenLun(string path, bool readOnly, int? sectorSize = null, long minimumBytes = 0, IReadOnlyList<string>? devices = null)
+    {
+        var byWwid = new LunByWwid();
+        var first = byWwid.PathOf(path);
+        IReadOnlyList<string> others = [.. (devices ?? []).Concat(KnownDevices).Select(byWwid.PathOf)];
+        return new LunSet(Lun.Open(first, readOnly, sectorSize, minimumBytes), new DeviceFinder(others, first, readOnly, sectorSize), BootClock);
+    }
 
     /// <summary>For verbs that take no option of their own.</summary>
     static string[] KnownDevices => Environment.GetEnvironmentVariable("SPM_DEVICES")?.Split(':', StringSplitOptions.RemoveEmptyEntries) ?? [];
@@ -193,6 +200,7 @@ static class NodeComposition
         var imager = new QemuImager(domain, server, sockets, BootClock);
         node = new HostNode(domain, membership, maps, activator, guests, imager, BootClock, Choice, counters, log) { Peers = peers, Health = health, Space = space };
         node.SleepWatch = Sleep(options, domain, node.Sleep, log);
+        node.Paths = new PathWatch(new KernelMultipath(new MultipathDaemon(BootClock)), () => domain.Lun.DevicePaths, domain.Timing, BootClock, log);
         metrics.Readings = () => Read(node);
         verbs = new NodeVerbs(node, growth, collector.Collect, new RequestIds(options.HostId, RandomIdentity.Guid(Choice)));
         return node;
@@ -234,7 +242,8 @@ static class NodeComposition
             group is null ? null : node.Domain.Devices.FreeExtents(group) * group.ExtentSizeBytes,
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
-            space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level);
+            space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level,
+            [.. (node.Paths?.Current ?? []).Select(device => new PathReading(device.Map.Name, device.Map.Usable, device.Map.Paths.Count - device.Map.Usable))]);
     }
 
     static OfflinePorts OfflinePorts()

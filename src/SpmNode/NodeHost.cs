@@ -40,6 +40,7 @@ static class NodeHost
         }
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, app.Lifetime.ApplicationStopping);
         using var ended = new CancellationTokenSource();
+        var paths = node.Paths?.RunAsync(ended.Token) ?? Task.CompletedTask;
         var sleep = node.SleepWatch?.RunAsync(ended.Token) ?? Task.CompletedTask;
         try
         {
@@ -49,7 +50,7 @@ static class NodeHost
         {
             // R26: until here, a node that ends hands over, too.
             ended.Cancel();
-            await sleep;
+            await Task.WhenAll(sleep, paths);
             // The role and the host id are given back first; whoever still asks is then told where to go.
             await app.StopAsync(CancellationToken.None);
             File.Delete(Path.Combine(options.State, "url"));

@@ -50,7 +50,8 @@ sealed class NodeVerbs : INodeVerbs
             term?.Worker.Current.Seqno, term is null ? null : Domain.Devices.FreeExtents(term.Worker.Current) * term.Worker.Current.ExtentSizeBytes,
             Domain.Timing.IoTimeout.TotalSeconds, Domain.Timing.WatchdogTimeout.TotalSeconds, node.Membership.Guard.Watchdog.Name, Domain.Timing.FailoverBound.TotalSeconds,
             node.Counters.Commits, node.Counters.Requests, node.Counters.StaleWrites,
-            [.. node.Activator.Active.Select(Describe)], Warnings(space), space is { } now ? SpaceSetting.Describe(now, node.Space?.Watch) : null);
+            [.. node.Activator.Active.Select(Describe)], Warnings(space), space is { } now ? SpaceSetting.Describe(now, node.Space?.Watch) : null,
+            node.Paths?.Current.Select(device => device.Describe()).ToList());
     }
 
     public async Task<IReadOnlyList<HostReply>> HostsAsync()
@@ -176,6 +177,7 @@ sealed class NodeVerbs : INodeVerbs
         {
             warnings.Add($"{device} of the domain is not seen by this host: volumes that lie there cannot be used here, and nothing is given away there");
         }
+        warnings.AddRange(node.Paths?.Warnings ?? []);
         if (node.SleepWatch?.Problem is { } sleepless)
         {
             warnings.Add(sleepless);

@@ -35,6 +35,25 @@ public class ResourceLeaseTests
         Assert.Equal(before, pool.Area.Bytes);
     }
 
+    /// What it covered may have been decisive. A ballot of an earlier version decides nothing any more.
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(0, true)]
+    public async Task A_vote_in_another_hosts_sector_ends_the_ballot_of_its_version(ulong ahead, bool isTaken)
+    {
+        var (pool, _, lease) = await JoinedAsync();
+        Assert.Equal(RecordError.None, LeaderRecord.TryParse(LeaderKind.Resource, pool.Area.Bytes.AsSpan(Pool.MiB), out var leader));
+        var strays = new BallotBlock(2005, 0, default, leader!.LeaseVersion + ahead, 0);
+        Assert.Equal(RecordError.None, Read(VoteOfHost3 + (2 * 512), 5));
+        strays.Format(pool.Area.Bytes.AsSpan(VoteOfHost3 / 512 * 512, 512));
+        Assert.Equal(RecordError.Misplaced, Read(VoteOfHost3, 3));
+        var outcome = await lease.AcquireAsync(new(), CancellationToken.None);
+        Assert.Equal(isTaken, outcome is AcquireOutcome.Acquired);
+        Assert.Equal(isTaken ? null : RecordError.Misplaced, (outcome as AcquireOutcome.Refused)?.Error);
+
+        RecordError Read(int at, int host) => BallotBlock.TryParse(pool.Area.Bytes.AsSpan(at / 512 * 512, 512), host, 2000, out _);
+    }
+
     /// It was good when the ballot began, so a promise and perhaps a proposal of ours are out: they are taken back.
     [Fact]
     public async Task A_vote_that_turns_bad_during_the_ballot_leaves_no_ghost_owner()

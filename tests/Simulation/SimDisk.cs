@@ -92,12 +92,24 @@ internal sealed class SimDisk(int sectorSize, SparseBytes bytes, SimScheduler sc
             return;
         }
 
+        var rotten = new byte[SectorSize];
+        Bytes.Read(offset, rotten);
+        rotten[choice.Pick(48, "rotten byte")] ^= (byte)(1 << choice.Pick(8, "rotten bit"));
+        Spoil(offset, rotten);
+    }
+
+    /// <summary>A sector holds what nobody meant to write there.</summary>
+    public void Spoil(long offset, ReadOnlySpan<byte> sector)
+    {
+        if (rot.Exists(one => one.Offset == offset))
+        {
+            return;
+        }
+
         var before = new byte[SectorSize];
         Bytes.Read(offset, before);
-        var rotten = (byte[])before.Clone();
-        rotten[choice.Pick(48, "rotten byte")] ^= (byte)(1 << choice.Pick(8, "rotten bit"));
-        Bytes.Write(offset, rotten);
-        rot.Add((offset, before, rotten));
+        Bytes.Write(offset, sector);
+        rot.Add((offset, before, sector.ToArray()));
     }
 
     /// <summary>What nobody has overwritten since is made good again, as a repair would.</summary>

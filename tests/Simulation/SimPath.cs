@@ -37,6 +37,12 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
     /// <summary>Which writes the storage may repeat; null means none.</summary>
     public Func<long, bool>? MayRepeat { get; set; }
 
+    /// <summary>Where a write that is answered lands; null: nowhere. Unset: at its place.</summary>
+    public Func<SimIo, long?>? Strays { get; set; }
+
+    /// <summary>Told about every read that is about to be answered, to spoil what it read.</summary>
+    public Action<SimIo>? Reading { get; set; }
+
     /// <summary>What is chosen here neither lands nor answers, ever.</summary>
     public Func<SimIo, bool>? NeverReturns { get; set; }
 
@@ -186,12 +192,17 @@ internal sealed class SimPath(int host, SimDisk disk, SimScheduler scheduler, IC
         {
             // Performed at some moment since it was issued, which the disk draws; answered now.
             disk.Read(io.Offset, io.Buffer.Span, io.IssuedTicks);
+            Reading?.Invoke(io);
             disk.Performed?.Invoke(host, io.Offset);
             io.Process.Deliver(SimIo.Answered, io, 0);
             return;
         }
 
-        disk.Land(host, io.Offset, io.Data);
+        if ((Strays is null ? io.Offset : Strays(io)) is { } place)
+        {
+            disk.Land(host, place, io.Data);
+        }
+
         if (TwiceOneIn > 0 && MayRepeat?.Invoke(io.Offset) == true && choice.Pick(TwiceOneIn, "lands twice") == 0)
         {
             scheduler.After(TimeSpan.FromMilliseconds(choice.Pick(60_000, "lands again")), () => disk.Land(host, io.Offset, io.Data));

@@ -55,6 +55,15 @@ public readonly record struct BallotBlock(ulong Promised, ulong Accepted, OwnerV
         return neverUsed || checksum == LeaseCrc.Compute(sector[..ChecksumOffset]) ? RecordError.None : RecordError.WrongChecksum;
     }
 
+    /// <summary>As the other one, for the sector of one host: numbers of a host are congruent to its id modulo max_hosts.</summary>
+    public static RecordError TryParse(ReadOnlySpan<byte> sector, int hostId, int maxHosts, out BallotBlock vote)
+    {
+        var error = TryParse(sector, out vote);
+        return error == RecordError.None && vote.Promised != 0 && vote.Promised % (ulong)maxHosts != (ulong)(hostId % maxHosts)
+            ? RecordError.Misplaced
+            : error;
+    }
+
     /// <summary>Writes the vote over a whole zeroed sector; a shared-mode block that stood there is erased.</summary>
     public void Format(Span<byte> sector)
     {

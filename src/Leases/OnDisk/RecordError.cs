@@ -36,4 +36,7 @@ public enum RecordError
 
     /// <summary>A host id's sector is held by another host, name or generation than the record says it should be.</summary>
     WrongOwner,
+
+    /// <summary>A valid vote of another host, in this host's sector.</summary>
+    Misplaced,
 }

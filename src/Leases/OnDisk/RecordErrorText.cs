@@ -22,6 +22,8 @@ public static class RecordErrorText
         RecordError.UnsupportedFlags => "the lease uses NO_TIMEOUT, DEAD_EXT or COMPARE AND WRITE, which this program does not implement; "
             + "taking it would break the promise others rely on",
         RecordError.WrongOwner => "the host id is held by somebody else; give every host its own id",
+        RecordError.Misplaced => "a vote of another host lies here: the storage wrote it to the wrong place, and what it covered is lost. "
+            + "Find out why; once this sector's host is provably free or dead it may be repaired with 'spm lease repair'",
         _ => error.ToString(),
     };
 }

@@ -20,7 +20,7 @@ public sealed partial class ResourceLease
                     var owner = (int)steps.Leader!.OwnerId;
                     return new AcquireOutcome.OwnedByLiveHost(owner, steps.Leader.OwnerGeneration, keeper.Hosts.Find(owner)?.Name);
                 case AcquireEnd.UnreadableVote:
-                    return await RefusedAfterRetractAsync(RecordError.WrongChecksum, lease.geometry.VoteOffset(steps.Round.BadHost));
+                    return await RefusedAfterRetractAsync(badVote, lease.geometry.VoteOffset(steps.Round.BadHost));
                 case AcquireEnd.OwnVoteChanged:
                     return Refused(RecordError.WrongOwner, lease.geometry.VoteOffset(keeper.HostId));
                 default:

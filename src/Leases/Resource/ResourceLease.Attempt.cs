@@ -16,6 +16,9 @@ public sealed partial class ResourceLease
         private OwnerWatch? watch;
         private int pauses;
 
+        /// <summary>Why the vote that ended the latest ballot is not believed.</summary>
+        private RecordError badVote;
+
         /// <summary>The leader named this life of ours when it was read last: an attempt that fails then leaves an owner behind.</summary>
         private bool mayOwn;
 
@@ -226,7 +229,12 @@ public sealed partial class ResourceLease
             {
                 var host = steps.Round.NextHost;
                 var sector = area.AsSpan((int)lease.geometry.VoteOffset(host), lease.geometry.SectorSize);
-                steps = BallotBlock.TryParse(sector, out var vote) == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();
+                badVote = BallotBlock.TryParse(sector, host, lease.geometry.MaxHosts, out var vote);
+
+                // R29: one that landed in the wrong place covers another, which may have been decisive. Of older versions nothing is.
+                var isBad = badVote != RecordError.None
+                    && !(badVote == RecordError.Misplaced && (host == keeper.HostId || vote.LeaseVersion < steps.Round.Version));
+                steps = isBad ? steps.SawUnreadable() : steps.Saw(vote);
                 NoteSharer(host, sector);
             }
 

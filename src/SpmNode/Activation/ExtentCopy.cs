@@ -1,31 +1,33 @@
 using System.Security.Cryptography;
-using OvirtSpm.Node.Api;
 
 namespace OvirtSpm.Node.Activation;
 
-/// <summary>Copies the bytes of a volume from some extents to others, as they are, and reads them back.</summary>
+/// <summary>Reads what a volume has at an offset; all of it, or it throws.</summary>
+delegate Task ReadContent(long offsetBytes, Memory<byte> into);
+
+/// <summary>Copies the bytes of a volume from elsewhere into some extents, as they are, and reads them back.</summary>
 /// <remarks>R13: at most <see cref="PieceBytes"/> a step, each step asking. While a piece is written the next one is read.</remarks>
 static class ExtentCopy
 {
     public const int PieceBytes = 4 << 20;
 
-    /// <param name="source">As long as <paramref name="target"/> altogether.</param>
-    /// <param name="mayGoOn">Both ends still are their SPM's to read and to write.</param>
+    /// <param name="source">As long as <paramref name="target"/>.</param>
+    /// <param name="mayGoOn">The target still is its SPM's to write. The source asks for itself.</param>
     /// <param name="done">Told the bytes of each step; altogether twice the length.</param>
     /// <exception cref="Refusal">It was ended, or what was read back is not what was written: the target must not be used.</exception>
     public static async Task RunAsync(
-        string name, IReadOnlyList<VolumeSegment> source, IReadOnlyList<VolumeSegment> target, Func<bool> mayGoOn, Action<long> done, CancellationToken stop)
+        string name, ReadContent source, IReadOnlyList<VolumeSegment> target, Func<bool> mayGoOn, Action<long> done, CancellationToken stop)
     {
-        var pieces = Pieces(source, target);
+        var pieces = Pieces(target);
         var written = new byte[pieces.Count][];
         var (buffer, next) = (new byte[PieceBytes], new byte[PieceBytes]);
-        var reading = pieces.Count > 0 ? ReadAsync(pieces[0].From, pieces[0].FromBytes, Part(buffer, pieces[0])) : Task.CompletedTask;
+        var reading = Ahead(0, buffer);
         try
         {
             foreach (var (index, piece) in pieces.Index())
             {
                 await reading;
-                reading = index + 1 < pieces.Count ? ReadAsync(pieces[index + 1].From, pieces[index + 1].FromBytes, Part(next, pieces[index + 1])) : Task.CompletedTask;
+                reading = Ahead(index + 1, next);
                 Check(name, mayGoOn, stop);
                 written[index] = await WriteAsync(piece, Part(buffer, piece));
                 done(piece.LengthBytes);
@@ -34,8 +36,8 @@ static class ExtentCopy
         }
         finally
         {
-            // Its buffer must not be used by anybody while the device may still fill it.
-            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Its buffer must not be used by anybody while somebody may still fill it.
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         foreach (var device in pieces.Select(piece => piece.To).Distinct())
         {
@@ -44,16 +46,16 @@ static class ExtentCopy
         foreach (var (index, piece) in pieces.Index())
         {
             Check(name, mayGoOn, stop);
-            await ReadAsync(piece.To, piece.ToBytes, Part(buffer, piece));
+            await piece.To.ReadAsync(piece.ToBytes, Part(buffer, piece));
             if (!Digest(Part(buffer, piece)).AsSpan().SequenceEqual(written[index]))
             {
                 throw Refusal.Damaged($"volume {name} is not moved: {piece.To.Name} gives back other bytes at {piece.ToBytes} than were written there. Look at that device; the volume is where it was.");
             }
             done(piece.LengthBytes);
         }
-    }
 
-    static async Task ReadAsync(IDataDevice device, long offsetBytes, Memory<byte> into) => await device.ReadAsync(offsetBytes, into);
+        Task Ahead(int index, byte[] into) => index < pieces.Count ? source(pieces[index].OffsetBytes, Part(into, pieces[index])) : Task.CompletedTask;
+    }
 
     /// <returns>What is expected to be there.</returns>
     static async Task<byte[]> WriteAsync(Piece piece, Memory<byte> bytes)
@@ -77,20 +79,20 @@ static class ExtentCopy
         }
     }
 
-    /// <summary>Cut so that each lies in one piece at both ends.</summary>
-    static List<Piece> Pieces(IReadOnlyList<VolumeSegment> source, IReadOnlyList<VolumeSegment> target)
+    static List<Piece> Pieces(IReadOnlyList<VolumeSegment> target)
     {
-        var pieces = new List<Piece>();
-        for (var (from, fromDone, to, toDone) = (0, 0L, 0, 0L); from < source.Count;)
+        var (pieces, offset) = (new List<Piece>(), 0L);
+        foreach (var segment in target)
         {
-            var (here, there) = (source[from], target[to]);
-            var length = Math.Min(PieceBytes, Math.Min(here.LengthBytes - fromDone, there.LengthBytes - toDone));
-            pieces.Add(new(here.Device, here.DeviceOffsetBytes + fromDone, there.Device, there.DeviceOffsetBytes + toDone, length));
-            (from, fromDone) = fromDone + length == here.LengthBytes ? (from + 1, 0) : (from, fromDone + length);
-            (to, toDone) = toDone + length == there.LengthBytes ? (to + 1, 0) : (to, toDone + length);
+            for (var done = 0L; done < segment.LengthBytes; done += PieceBytes)
+            {
+                var length = Math.Min(PieceBytes, segment.LengthBytes - done);
+                pieces.Add(new(offset, segment.Device, segment.DeviceOffsetBytes + done, length));
+                offset += length;
+            }
         }
         return pieces;
     }
 
-    sealed record Piece(IDataDevice From, long FromBytes, IDataDevice To, long ToBytes, long LengthBytes);
+    sealed record Piece(long OffsetBytes, IDataDevice To, long ToBytes, long LengthBytes);
 }

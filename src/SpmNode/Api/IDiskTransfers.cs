@@ -13,6 +13,9 @@ interface IDiskTransfers
     /// <param name="request">R24: the id of this request; null for none.</param>
     Task<TransferReply> BeginDownloadAsync(string reference, string? request);
 
+    /// <summary>Answers when it is held and can be read, or when there is no such volume.</summary>
+    Task<DepartureReply> BeginDepartureAsync(DepartureRequest request);
+
     Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop);
 
     TransferReply Get(string transfer);
@@ -21,6 +24,9 @@ interface IDiskTransfers
 
     Download Download(string transfer);
 
-    /// <summary>An upload: everything has come, and the volume is to be seen. A download: nothing more is read.</summary>
+    Departure Departure(string transfer);
+
+    /// <summary>An upload: everything has come, and the volume is to be seen. A download: nothing more is read. A departure: it is whole
+    /// elsewhere; answered when it is removed here.</summary>
     Task<VolumeReply> FinishAsync(string transfer);
 }

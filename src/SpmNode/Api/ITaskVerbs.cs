@@ -12,6 +12,12 @@ interface ITaskVerbs
     /// <param name="request">Its id; null for none.</param>
     TaskReply BeginDeletion(string reference, string? request, bool wipe, bool discard);
 
+    /// <summary>A volume of another domain comes here.</summary>
+    TaskReply Begin(ArrivalRequest request);
+
+    /// <summary>For whoever waits for the work itself.</summary>
+    Task<VolumeReply> EndOfAsync(TaskReply begun);
+
     /// <summary>What runs, and what ended last.</summary>
     IReadOnlyList<TaskReply> List();
 

@@ -27,7 +27,15 @@ public sealed record StatusReply(
     long StaleWrites,
     IReadOnlyList<ActiveVolumeReply> Active,
     IReadOnlyList<string> Warnings,
-    SpaceReply? Space = null);
+    SpaceReply? Space = null,
+    IReadOnlyList<MultipathReply>? Multipath = null);
+
+/// <summary>One device of the domain that this host reaches by several paths.</summary>
+/// <param name="QueueSeconds">How long I/O waits when it has no path; null when multipathd does not say, or for ever.</param>
+public sealed record MultipathReply(string Device, string Name, string Wwid, IReadOnlyList<PathReply> Paths, double? QueueSeconds);
+
+/// <param name="Failures">Since the device was made.</param>
+public sealed record PathReply(string Name, string Number, bool Usable, int Failures);
 
 public sealed record ActiveVolumeReply(
     string Volume, bool ReadOnly, string Socket, long AllocatedBytes, long MaximumBytes, long HeldWrites, double LongestHoldSeconds, bool Exclusive = false);

@@ -36,6 +36,7 @@ static class TransferRoutes
             ApiServer.AtLeaderAsync(node, http, () => PutAsync(node.Transfers, transfer, http)));
         app.MapMethods("/v1/transfers/{transfer}/content", ["GET", "HEAD"], (string transfer, HttpContext http) => ApiServer.AtLeaderAsync(
             node, http.Request, () => SendAsync(node.Transfers.Download(transfer), http), _ => Results.Empty));
+        MoveRoutes.Map(app, node);
     }
 
     static IResult Created(TransferReply reply) => Results.Created($"/v1/transfers/{reply.Transfer}", reply);
@@ -104,17 +105,27 @@ static class TransferRoutes
         return (range.From!.Value, length);
     }
 
-    /// <summary>One range, or all of it. Several at once are answered with all of it, as HTTP allows.</summary>
-    /// <returns>How much was sent.</returns>
     static async Task<long> SendAsync(Download download, HttpContext http)
     {
         await download.Opened.WaitAsync(http.RequestAborted);
-        var (size, response) = (download.SizeBytes, http.Response);
+        return await SendAsync(download.SizeBytes, download.ReadAsync, http);
+    }
+
+    /// <summary>One range, or all of it. Several at once are answered with all of it, as HTTP allows.</summary>
+    /// <param name="unit">What a range begins and ends at.</param>
+    /// <returns>How much was sent.</returns>
+    internal static async Task<long> SendAsync(long size, Func<long, Memory<byte>, Task> read, HttpContext http, int unit = 1)
+    {
+        var response = http.Response;
         var (from, length) = (0L, size);
         response.Headers.AcceptRanges = "bytes";
         if (http.Request.GetTypedHeaders().Range is { Unit.Value: "bytes", Ranges: { Count: 1 } ranges })
         {
             (from, length) = Inside(ranges.First(), size);
+            if (from % unit != 0 || length % unit != 0)
+            {
+                throw Refusal.Invalid($"{length} bytes at {from} are not whole blocks of {unit} bytes.");
+            }
             response.Headers.ContentRange = length > 0 ? $"bytes {from}-{from + length - 1}/{size}" : $"bytes */{size}";
             response.StatusCode = (int)(length > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.RequestedRangeNotSatisfiable);
         }
@@ -132,7 +143,7 @@ static class TransferRoutes
             {
                 var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, length - done));
                 // Not under the client's token: a read that goes on after this would write into somebody else's buffer.
-                await download.ReadAsync(from + done, piece, CancellationToken.None);
+                await read(from + done, piece);
                 await response.Body.WriteAsync(piece, http.RequestAborted);
                 done += piece.Length;
             }

@@ -44,6 +44,7 @@ static class NodeCommands
                 .. status.Space is { } space ? SpaceVerb.Rows(space) : [["free", status.FreeBytes is { } free ? SizeText.Format(free) : "ask the SPM"]],
                 ["timeouts", $"T = {status.IoTimeoutSeconds:0} s, W = {status.WatchdogTimeoutSeconds:0} s: failover at most {status.FailoverBoundSeconds:0.#} s"],
                 ["watchdog", status.Watchdog],
+                .. (status.Multipath ?? []).Select(lun => new[] { "paths", $"{lun.Device}: {string.Join(", ", lun.Paths.Select(path => path.Usable ? path.Name : path.Name + " failed"))}; without any, I/O waits {(lun.QueueSeconds is { } wait ? $"{wait:0} s" : "for a time that is not known")}" }),
                 ["commits", $"{status.Commits}, {status.CommittedRequests} requests in them"],
                 .. status.Active.Select(a => new[] { a.ReadOnly ? "active, read-only" : "active", $"{a.Volume} {SizeText.Format(a.AllocatedBytes)} of {SizeText.Format(a.MaximumBytes)}, {a.Socket}" }),
                 .. status.Warnings.Select(w => new[] { "warning", w }),

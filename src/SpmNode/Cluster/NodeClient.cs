@@ -79,6 +79,22 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<TaskReply> CancelTaskAsync(string task) => SendAsync<TaskReply>(HttpMethod.Delete, "v1/tasks/" + Uri.EscapeDataString(task));
 
+    /// <summary>Cancels it and waits for its end, if anybody is there to be told.</summary>
+    public async Task EndTaskAsync(string task)
+    {
+        try
+        {
+            await CancelTaskAsync(task);
+            while (!(await TaskAsync(task, TimeSpan.FromSeconds(10))).HasEnded)
+            {
+            }
+        }
+        catch (Refusal)
+        {
+            // What it held ends with it, or by its own patience. Why the caller stopped is what counts.
+        }
+    }
+
     public Task<TransferReply> BeginUploadAsync(UploadRequest request) => SendAsync<TransferReply>(HttpMethod.Post, "v1/uploads", request);
 
     public Task<TransferReply> BeginDownloadAsync(string reference, string request) =>
@@ -97,11 +113,25 @@ sealed class NodeClient : IPoolVerbs
     });
 
     /// <summary>A piece of a download, all of it or an error.</summary>
-    public async Task<byte[]> GetAsync(string transfer, long offsetBytes, int length)
+    public Task<byte[]> GetAsync(string transfer, long offsetBytes, int length) => ReadAsync(Transfer(transfer) + "/content", offsetBytes, length);
+
+    /// <summary>Has another domain's volume come to this one's.</summary>
+    public Task<VolumeReply> ReceiveAsync(ArrivalRequest request, IProgress<double> progress, CancellationToken stop) =>
+        new TaskWatch(this, progress, stop).RunAsync(request.Request, "v1/arrivals", request, request.Volume);
+
+    public Task<DepartureReply> BeginDepartureAsync(DepartureRequest request) => SendAsync<DepartureReply>(HttpMethod.Post, "v1/departures", request);
+
+    /// <summary>A piece of a volume that leaves, all of it or an error.</summary>
+    public Task<byte[]> GetAsync(string departure, Guid volume, long offsetBytes, int length) =>
+        ReadAsync($"{Transfer(departure)}/volumes/{volume}/content", offsetBytes, length);
+
+    public Task<TransferReply> TransferAsync(string transfer) => SendAsync<TransferReply>(HttpMethod.Get, Transfer(transfer));
+
+    async Task<byte[]> ReadAsync(string path, long offsetBytes, int length)
     {
-        var bytes = await AskAsync(Transfer(transfer), () =>
+        var bytes = await AskAsync(path, () =>
         {
-            var request = new HttpRequestMessage(HttpMethod.Get, Transfer(transfer) + "/content");
+            var request = new HttpRequestMessage(HttpMethod.Get, path);
             request.Headers.Range = new RangeHeaderValue(offsetBytes, offsetBytes + length - 1);
             return request;
         }, content => content.ReadAsByteArrayAsync());
@@ -216,6 +246,6 @@ sealed class NodeClient : IPoolVerbs
         {
             // Not one of ours: a proxy, or another service at this address.
         }
-        return Refusal.Unavailable($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode} without a reason of ours: is that a node?");
+        return Refusal.Unavailable($"{response.RequestMessage?.RequestUri} answered {(int)response.StatusCode} without a reason of ours: is that a node{(response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed ? ", and not older than this program" : "")}?");
     }
 }

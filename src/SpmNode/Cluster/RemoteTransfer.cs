@@ -113,17 +113,7 @@ sealed class RemoteTransfer(string url, Func<ImageSource, CancellationToken, Tas
         }
         catch
         {
-            try
-            {
-                await spm.CancelTaskAsync(transfer);
-                while (!(await spm.TaskAsync(transfer, TimeSpan.FromSeconds(10))).HasEnded)
-                {
-                }
-            }
-            catch (Refusal)
-            {
-                // Not there to be told: what it held ends with it, or by its own patience. Why we stopped is what counts.
-            }
+            await spm.EndTaskAsync(transfer);
             throw;
         }
     }

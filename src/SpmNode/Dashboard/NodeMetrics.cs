@@ -54,6 +54,7 @@ public sealed class NodeMetrics : IDisposable
         Gauge("spm_nbd_held_writes", null, "Guest writes waiting past the end of their volume.", now => now.HeldWrites);
         Gauge("spm_watchdog_unsafe", null, "1 without a watchdog: a write already queued may land after the deadline.", now => now.WatchdogUnsafe ? 1 : 0);
         Gauge("spm_watchdog_armed", null, "1 while a watchdog resets this host unless it is fed: the SPM lease or a write under it is outstanding.", now => now.WatchdogArmed ? 1 : 0);
+        meter.CreateObservableGauge("spm_device_paths", ObservePaths, null, "Paths of this host to a multipath device of the domain, by state.");
         meter.CreateObservableGauge("spm_role", ObserveRole, null, "1 for the role this node has, 0 for the others.");
     }
 
@@ -109,6 +110,9 @@ public sealed class NodeMetrics : IDisposable
 
     IEnumerable<Measurement<double>> Observe(Func<NodeReadings, double?> read) =>
         readings?.Invoke() is { } now && read(now) is { } value ? [new Measurement<double>(value)] : [];
+
+    IEnumerable<Measurement<double>> ObservePaths() => (readings?.Invoke().Devices ?? []).SelectMany(device => new[] { ("usable", device.Usable), ("failed", device.Failed) }.Select(state =>
+        new Measurement<double>(state.Item2, new KeyValuePair<string, object?>("device", device.Device), new KeyValuePair<string, object?>("state", state.Item1))));
 
     IEnumerable<Measurement<double>> ObserveRole() =>
         readings?.Invoke() is not { Role: var role }

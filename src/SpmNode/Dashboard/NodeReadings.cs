@@ -13,6 +13,7 @@ namespace OvirtSpm.Node.Dashboard;
 /// <param name="ReserveBytes">Kept for running guests.</param>
 /// <param name="SecondsToFull">At the rate of the last minutes; null while nothing is allocated.</param>
 /// <param name="SpaceLevel">0 ample, 1 low, 2 soon full, 3 only the reserve left, 4 full.</param>
+/// <param name="Devices">The domain's multipath devices.</param>
 public sealed record NodeReadings(
     string Role,
     ulong Epoch,
@@ -25,4 +26,8 @@ public sealed record NodeReadings(
     long? SizeBytes = null,
     long? ReserveBytes = null,
     double? SecondsToFull = null,
-    int? SpaceLevel = null);
+    int? SpaceLevel = null,
+    IReadOnlyList<PathReading>? Devices = null);
+
+/// <summary>Paths to one device of the domain.</summary>
+public sealed record PathReading(string Device, int Usable, int Failed);

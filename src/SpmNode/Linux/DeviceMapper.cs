@@ -74,6 +74,18 @@ sealed class DeviceMapper : IDeviceMapper
         return [.. DeviceMapperMessage.Names(answer).Select(map => map.Uuid ?? Find(map.Name, "")?.Uuid ?? "").Where(uuid => uuid.Length > 0)];
     }
 
+    /// <summary>Of a map of one target: its table and its state, as the target prints them.</summary>
+    /// <remarks>NoFlush: a target that would write before it answers is not to wait for its paths.</remarks>
+    /// <returns>Null when there is no such map.</returns>
+    public (string Name, string Table, string Status)? StatusOf(string uuid)
+    {
+        var problem = $"map {uuid} cannot be looked at";
+        return Ask(TableStatus, "", uuid, DeviceMapperMessage.StatusTable, problem) is { } table && DeviceMapperMessage.Targets(table) is [var made]
+            && Ask(TableStatus, "", uuid, DeviceMapperMessage.NoFlush, problem) is { } status && DeviceMapperMessage.Targets(status) is [var now]
+            ? (DeviceMapperMessage.State(table, []).Name, made.Parameters, now.Parameters)
+            : null;
+    }
+
     public void Create(string name, string uuid) =>
         Require(Call(DevCreate, DeviceMapperMessage.Build(name, uuid, 0, 0, [], 0)).Errno, $"map {name} cannot be made");
 

@@ -69,8 +69,37 @@ sealed class PoolVerbs
         }
     }
 
-    /// <summary>This pool as one end of a move.</summary>
-    public MoveEnd Moving => new(term, work, removal, creation);
+    /// <summary>This pool as the one that a volume leaves.</summary>
+    public MoveSource Leaving(RequestId? id = null) => new(term, work, removal, id);
+
+    /// <summary>This pool as the one that a volume comes to.</summary>
+    public MoveTarget Arriving(RequestId? id = null) => new(term, work, removal, creation, id);
+
+    /// <exception cref="Refusal">Another domain is meant, or the fence is closed.</exception>
+    public bool Has(DepartureRequest request) => request.From == term.Domain.Uuid
+        ? Leaving().Find(request.Volume) is not null
+        : throw Refusal.Conflict($"this is domain {term.Domain.Uuid}, not {request.From}: ask a node of that one.");
+
+    /// <summary>Keeps a volume for another domain until that one has it; then it is removed here.</summary>
+    /// <returns>As it was.</returns>
+    public Task<VolumeReply> LeaveVolumeAsync(DepartureRequest request, string id, Departure departure, CancellationToken stop) => desk.AskAsync(
+        id, OperationKind.Remove,
+        async known =>
+        {
+            VolumeReply? left = null;
+            var had = await Leaving(known).DepartAsync(request.Volume, async leaving =>
+            {
+                left = Describe(term.Volumes.Find(leaving.Volumes[0].Uuid)!) with { State = "moved" };
+                await departure.RunAsync(leaving, term.Fence.MayWrite, stop);
+            });
+            return had ? left! : throw Refusal.NotFound($"volume {request.Volume} was deleted just now.");
+        },
+        volume => throw Refusal.Conflict($"volume {volume} left under this request before. Ask with a new id."));
+
+    /// <summary>Takes a volume of another domain in.</summary>
+    public Task<VolumeReply> ReceiveVolumeAsync(IMoveSource source, string reference, string id, IProgress<double> progress, CancellationToken stop) => desk.AskAsync(
+        id, OperationKind.Create,
+        async known => Describe(await new VolumeMove(source, Arriving(known)).RunAsync(reference, progress, stop)), CreatedBefore);
 
     public Task<IReadOnlyList<VolumeReply>> ListVolumesAsync() => LunReader.DescribeAsync(term.Volumes.View());
 

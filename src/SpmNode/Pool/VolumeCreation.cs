@@ -47,7 +47,7 @@ sealed class VolumeCreation(
     /// <summary>A volume of another domain, as it is there.</summary>
     public Task<VolumeInfo> ReceiveAsync(ImageOrigin.Arrival arrival, CancellationToken stop)
     {
-        var slot = arrival.Volume.Slot!;
+        var slot = arrival.Volume.Slot;
         var wanted = new WantedVolume(arrival.Volume.Uuid, slot.Image, slot.Format, slot.CapacityBytes, null, NoZero: true) { Parent = slot.Parent };
         return AloneAsync(wanted, () => term.Volumes.Find(wanted.Uuid) is null
             ? CreateAsync(wanted, arrival, null, new Filling(new Progress<double>(), stop))
@@ -164,7 +164,7 @@ sealed class VolumeCreation(
     }
 
     /// <summary>What arrives keeps all that is said of it; ILLEGAL is how oVirt says that it is not to be used yet.</summary>
-    VolumeSlot SlotOf(WantedVolume wanted, ImageOrigin origin) => origin is ImageOrigin.Arrival { Volume.Slot: { } there }
+    VolumeSlot SlotOf(WantedVolume wanted, ImageOrigin origin) => origin is ImageOrigin.Arrival { Volume.Slot: var there }
         ? there with { Domain = term.Domain.Uuid, Legality = VolumeLegality.Illegal }
         : wanted.Slot(term.Domain.Uuid, clock.GetUtcNow());
 

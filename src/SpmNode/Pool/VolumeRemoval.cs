@@ -255,10 +255,11 @@ sealed class VolumeRemoval(
     }
 
     /// <summary>Marks volumes that go together, in one commit. Under entries of ours in the map; whoever activates them from now on sees the mark.</summary>
+    /// <param name="request">R24: who asks, for the first of them.</param>
     /// <returns>What a successor ends; see <see cref="RemoveMarkedAsync"/>.</returns>
-    public async Task<IReadOnlyList<JournalRecord.Begun>> MarkTogetherAsync(IReadOnlyList<VolumeInfo> volumes)
+    public async Task<IReadOnlyList<JournalRecord.Begun>> MarkTogetherAsync(IReadOnlyList<VolumeInfo> volumes, RequestId? request = null)
     {
-        var operations = volumes.Select(volume => term.Journal.Begin(OperationKind.Remove, null, volume.Uuid)).ToList();
+        var operations = volumes.Select((volume, index) => term.Journal.Begin(OperationKind.Remove, index == 0 ? request : null, volume.Uuid)).ToList();
         try
         {
             await ChangeTogetherAsync(volumes, volume => volume.Tags, volume => volume.Tags.Marked(RemovalMark.Remove)!, "mark for removal", operations);

@@ -19,7 +19,7 @@ static class OfflineMove
         }
         await using var source = await OpenAsync(from, ports, wait, stop);
         await using var target = await OpenAsync(to, ports, wait, stop);
-        var moved = await new VolumeMove(source.Verbs.Moving, target.Verbs.Moving).RunAsync(reference, progress, stop);
+        var moved = await new VolumeMove(source.Verbs.Leaving(), target.Verbs.Arriving()).RunAsync(reference, progress, stop);
         return await target.GetVolumeAsync(moved.Name);
     }
 
@@ -31,7 +31,7 @@ static class OfflineMove
         }
         catch (Refusal refused) when (refused.Code == RefusalCode.Conflict)
         {
-            throw Refusal.Conflict($"{lun.Path}: {refused.Message} A move needs both domains to itself; between pools whose nodes run, 'volume export' and 'volume import' with --url bring a disk across.");
+            throw Refusal.Conflict($"{lun.Path}: {refused.Message} With --lun a move needs both domains to itself; while their nodes run, give --url and --to-url instead.");
         }
     }
 }

@@ -112,7 +112,7 @@ static class DomainCheck
             : new(false, "leases", $"SPM lease, leader at byte {domain.SpmLeaseOffset}: {error}; nobody can become SPM"));
         for (var id = 1; id <= SpmLayout.Hosts; id++)
         {
-            if (BallotBlock.TryParse(area.AsSpan((id + 1) * size, size), out _) is var vote and not LeaseError.None)
+            if (BallotBlock.TryParse(area.AsSpan((id + 1) * size, size), id, domain.Geometry.MaxHosts, out _) is var vote and not LeaseError.None)
             {
                 findings.Add(new(false, "leases", $"SPM lease, vote of host id {id} at byte {domain.SpmLeaseOffset + (long)(id + 1) * size}: {vote}; ballots end here (R29)"));
             }

@@ -10,6 +10,9 @@ public interface ILun : IDisposable
     /// <summary>What the user called it.</summary>
     string Path { get; }
 
+    /// <summary>Of every device of the domain that this host uses; the first is <see cref="Path"/>.</summary>
+    IReadOnlyList<string> DevicePaths => [Path];
+
     int SectorSize { get; }
 
     long SizeBytes { get; }

@@ -30,6 +30,8 @@ sealed class LunSet(ILun first, IDeviceFinder finder, TimeProvider clock) : ILun
 
     public string Path => first.Path;
 
+    public IReadOnlyList<string> DevicePaths => [first.Path, .. others.Values.Select(device => device.Path)];
+
     public int SectorSize => first.SectorSize;
 
     public long SizeBytes => first.SizeBytes;

@@ -38,6 +38,20 @@ sealed class NodeTasks(Func<PoolVerbs> leading, RequestIds ids, TimeProvider clo
             progress => verbs.DeleteVolumeAsync(reference, id, wipe, discard, progress));
     }
 
+    public TaskReply Begin(ArrivalRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Volume) || string.IsNullOrWhiteSpace(request.From))
+        {
+            throw Refusal.Invalid("what moves, and from where? 'volume' names it, 'from' is the address of a node that it leaves.");
+        }
+        var (id, verbs) = (Id(request.Request), leading());
+        return board.Begin(id, "move", request.Volume, null, async (progress, stop) =>
+        {
+            await using var source = await RemoteMoveSource.OpenAsync(request.From, ids, clock);
+            return await verbs.ReceiveVolumeAsync(source, request.Volume, id, progress, stop);
+        });
+    }
+
     public TaskReply Begin(string id, string kind, string volume, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act) =>
         board.Begin(id, kind, volume, null, act);
 

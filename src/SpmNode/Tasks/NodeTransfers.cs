@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using OvirtSpm.Node.Api;
+using OvirtSpm.Node.Cluster;
 using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Volumes.Domain;
@@ -7,14 +8,18 @@ using OvirtSpm.Volumes.Sizes;
 
 namespace OvirtSpm.Node.Tasks;
 
-/// <summary>Uploads and downloads of a node while it is SPM. Each is a task: seen, cancelled and remembered as any other.</summary>
+/// <summary>Uploads, downloads and departures of a node while it is SPM. Each is a task: seen, cancelled and remembered as any other.</summary>
 sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvider clock) : IDiskTransfers
 {
     /// <summary>An upload keeps its space and a slot; somebody who comes back after longer than this begins again.</summary>
     static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(15);
 
+    /// <summary>Programs talk to each other: one that is not heard for so long is gone, and the guests of the volume should not wait for it.</summary>
+    static readonly TimeSpan SilenceLimit = TimeSpan.FromMinutes(1);
+
     readonly ConcurrentDictionary<string, Upload> uploads = [];
     readonly ConcurrentDictionary<string, Download> downloads = [];
+    readonly ConcurrentDictionary<string, Departure> departures = [];
 
     public async Task<TransferReply> BeginUploadAsync(UploadRequest request)
     {
@@ -54,13 +59,51 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         }));
     }
 
+    public async Task<DepartureReply> BeginDepartureAsync(DepartureRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Volume) || request.Request is null)
+        {
+            throw Refusal.Invalid("what leaves, and under which id? 'volume' and 'request' say so.");
+        }
+        var (id, verbs) = (tasks.Id(request.Request), leading());
+        if (tasks.Find(id) is { HasEnded: true })
+        {
+            // A copy of the message that comes late: opened again it would wait for somebody who has ended it.
+            throw Refusal.Conflict($"the departure {id} has ended. Ask with a new id.");
+        }
+        if (!verbs.Has(request))
+        {
+            return new DepartureReply(request.From, null, 0, []);
+        }
+        var mine = new Departure(SilenceLimit, clock);
+        await BeginAsync(departures, id, "departure", mine, mine.Opened, () => tasks.Begin(id, "departure", request.Volume, async (_, stop) =>
+        {
+            try
+            {
+                return await verbs.LeaveVolumeAsync(request, id, mine, stop);
+            }
+            finally
+            {
+                departures.TryRemove(new(id, mine));
+            }
+        }));
+        // One of the same id that was joined may be at its beginning.
+        var open = Departure(id);
+        await Task.WhenAny(open.Opened, tasks.EndOf(id));
+        return open.Chain is { } chain ? new DepartureReply(request.From, id, chain.ExtentBytes, [.. chain.Volumes.Select(DepartingChain.Describe)]) : throw Gone(id);
+    }
+
     public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => leading().MeasureVolumeAsync(reference, stop);
 
     public TransferReply Get(string transfer)
     {
         var task = tasks.Find(transfer) ?? throw Gone(transfer);
         var (received, missing) = uploads.TryGetValue(transfer, out var upload) ? upload.Progress : (0, []);
-        var size = upload?.SizeBytes ?? (downloads.TryGetValue(transfer, out var download) ? download.SizeBytes : task.Result?.VirtualSizeBytes ?? 0);
+        if (departures.TryGetValue(transfer, out var departure))
+        {
+            departure.Hear();
+        }
+        var size = upload?.SizeBytes ?? (downloads.TryGetValue(transfer, out var download) ? download.SizeBytes : departure?.SizeBytes ?? task.Result?.VirtualSizeBytes ?? 0);
         return new TransferReply(
             task.Task, task.Kind, task.Volume, task.State, size, received, [.. missing.Select(gap => new RangeReply(gap.OffsetBytes, gap.LengthBytes))]);
     }
@@ -68,6 +111,8 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
     public Upload Upload(string transfer) => uploads.GetValueOrDefault(transfer) ?? throw Gone(transfer);
 
     public Download Download(string transfer) => downloads.GetValueOrDefault(transfer) ?? throw Gone(transfer);
+
+    public Departure Departure(string transfer) => departures.GetValueOrDefault(transfer) ?? throw Gone(transfer);
 
     public async Task<VolumeReply> FinishAsync(string transfer)
     {
@@ -78,6 +123,10 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         else if (downloads.TryGetValue(transfer, out var download))
         {
             download.Finish();
+        }
+        else if (departures.TryGetValue(transfer, out var departure))
+        {
+            departure.Finish();
         }
         // One that was finished before is answered with what came of it.
         return await tasks.EndOfAsync(tasks.Find(transfer) ?? throw Gone(transfer));
@@ -107,5 +156,5 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
     }
 
     static Refusal Gone(string transfer) => Refusal.NotFound(
-        $"there is no upload or download {transfer} here: it has ended, or its SPM did. 'spm task show {transfer}' tells what is known of it.");
+        $"there is no transfer {transfer} here: it has ended, or its SPM did. 'spm task show {transfer}' tells what is known of it.");
 }

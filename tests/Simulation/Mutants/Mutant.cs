@@ -11,8 +11,7 @@ internal sealed record Mutant(
     [
         new("bad-vote-is-empty", "R29: a vote that cannot be believed is read as 'never voted'",
             "src/Leases", "Resource/ResourceLease.Attempt.cs",
-            "steps = BallotBlock.TryParse(sector, out var vote) == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();",
-            "steps = steps.Saw(BallotBlock.TryParse(sector, out var vote) == RecordError.None ? vote : default);"),
+            "steps = isBad ? steps.SawUnreadable() : steps.Saw(vote);", "steps = steps.Saw(isBad ? default : vote);"),
         new("deadline-not-read", "R2: the deadline is not read again before a write",
             "src/SpmNode", "Roles/PoolFence.cs",
             "public bool MayWrite() => closedBecause is null && deadlineHolds(margin);",

@@ -31,6 +31,7 @@ internal sealed class PoolFaults
         }
 
         world.RotVotesOneIn = Is(6, "votes rot") ? 2 << world.Choice.Pick(4, "vote rot rate") : 0;
+        world.Stray.OneIn = world.Options.HasStrayIo ? 4 << world.Choice.Pick(8, "stray rate") : 0;
         world.Network.LoseOneIn = Is(4, "messages lost") ? 2 << world.Choice.Pick(5, "loss rate") : 0;
         world.Network.RepeatOneIn = Is(4, "messages twice") ? 2 << world.Choice.Pick(4, "repeat rate") : 0;
         world.Network.DelayMilliseconds = 1 << world.Choice.Pick(13, "message delay");
@@ -58,7 +59,7 @@ internal sealed class PoolFaults
     public void Heal()
     {
         world.Network.Heal();
-        world.RotVotesOneIn = 0;
+        (world.RotVotesOneIn, world.Stray.OneIn) = (0, 0);
         healed = true;
         foreach (var host in world.Hosts)
         {

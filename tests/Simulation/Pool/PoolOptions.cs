@@ -9,6 +9,9 @@ internal sealed record PoolOptions(
     /// <summary>R25: the kernel kills a program at its deadline.</summary>
     public bool HasKillTimer { get; init; }
 
+    /// <summary>Writes of votes that are answered and not there, or elsewhere; old answers (<see cref="StrayIo"/>).</summary>
+    public bool HasStrayIo { get; init; }
+
     /// <summary>Hosts have one; its timeout is the pool's.</summary>
     public bool HasWatchdog { get; init; }
 }

@@ -10,6 +10,7 @@ internal sealed class PoolPlaces
     private readonly (long Start, long End) slots;
     private readonly (long Start, long End) journal;
     private readonly (long Start, long End) records;
+    private readonly long idsEnd;
 
     public PoolPlaces(PoolDomain domain, MetadataCheck metadata)
     {
@@ -17,6 +18,7 @@ internal sealed class PoolPlaces
         SpmLease = StartOf("leases") + domain.SpmLeaseOffset;
         SpmLeaseEnd = SpmLease + domain.Geometry.AlignBytes;
         Ids = StartOf("ids");
+        idsEnd = Ids + domain.Geometry.AlignBytes;
         Spm = StartOf("spm");
         slots = (StartOf("metadata"), StartOf("metadata") + domain.Group.Find("metadata")!.SizeBytes);
         records = (Spm, Spm + SpmLayout.VolumeBytes);
@@ -36,6 +38,8 @@ internal sealed class PoolPlaces
     public long Spm { get; }
 
     public bool IsVote(long offset) => offset > SpmLease && offset < SpmLeaseEnd;
+
+    public bool IsHostId(long offset) => offset >= Ids && offset < idsEnd;
 
     public AimedAt? KindOf(long offset) =>
         metadata.IsMetadata(offset) ? AimedAt.Commit

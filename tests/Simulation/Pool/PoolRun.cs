@@ -27,6 +27,7 @@ internal sealed class PoolRun
         {
             HasKillTimer = seed % 3 == 0,
             HasWatchdog = weakness != PoolWeakness.NoWatchdog,
+            HasStrayIo = seed % 16 == 10,
         };
         World = new PoolWorld(options, seed);
         faults = new PoolFaults(World, weakness);

@@ -29,6 +29,7 @@ internal sealed class PoolStats
         ("a freeze", Freezes > 0),
         ("a restart with queued I/O", RestartsWithQueuedIo > 0),
         ("a reset by the watchdog", WatchdogResets > 0),
+        ("a stray write or an old answer", world.Stray.Count > 0),
         ("a write of lvm2", ForeignWrites > 0),
         ("a header that landed late", world.Metadata.LateHeaders > 0),
         ("a guest that grew", Grown > 0),

@@ -39,6 +39,7 @@ internal sealed class PoolWorld : SimWorld
         var read = MetadataReader.ReadAsync([outside.Metadata]).AsTask().GetAwaiter().GetResult();
         Metadata = new MetadataCheck(this, read.Copies.Select(copy => new DiskArea(copy.AreaOffsetBytes, copy.AreaSizeBytes))) { Changed = OnChanged };
         Places = new PoolPlaces(Domain, Metadata);
+        Stray = new StrayIo(this);
         journal = new JournalCheck(JournalPlace.Of(Domain));
         Disk.Landed = OnLanded;
         Disk.Performed = OnRead;
@@ -47,6 +48,7 @@ internal sealed class PoolWorld : SimWorld
         {
             host.Path.Issuing = io => OnIssuing(host, io);
             host.Path.MayRepeat = Metadata.Images[0].Holds;
+            (host.Path.Strays, host.Path.Reading) = (io => Stray.PlaceOf(host.Id, io), io => Stray.MakeOld(host.Id, io));
             host.Start();
         }
     }
@@ -81,6 +83,8 @@ internal sealed class PoolWorld : SimWorld
 
     /// <summary>One vote in so many cannot be believed from the moment it lands; 0 means all can.</summary>
     public int RotVotesOneIn { get; set; }
+
+    public StrayIo Stray { get; }
 
     /// <summary>When metadata was last read or written by one of ours.</summary>
     public TimeSpan MetadataTouched { get; private set; }

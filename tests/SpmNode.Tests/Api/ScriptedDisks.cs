@@ -26,6 +26,10 @@ sealed class ScriptedDisks : IDiskTransfers
 
     public Task<TransferReply> BeginDownloadAsync(string reference, string? request) => Task.FromResult(Get("out"));
 
+    public Task<DepartureReply> BeginDepartureAsync(DepartureRequest request) => Task.FromResult(new DepartureReply(request.From, null, 0, []));
+
+    public Departure Departure(string transfer) => throw Refusal.NotFound("no such departure");
+
     public Task<MeasureReply> MeasureAsync(string reference, CancellationToken stop) => Task.FromResult(new MeasureReply(1, 2, 3, 4, 5, 6));
 
     public TransferReply Get(string transfer) => new(

@@ -19,6 +19,10 @@ sealed class ScriptedNode : INodeVerbs
 
     public string? LeaderUrl { get; set; }
 
+    public string Domain { get; init; } = "d";
+
+    public IReadOnlyList<HostReply>? Known { get; set; }
+
     public IHostVerbs Hosts => throw new NotSupportedException("no test here asks about hosts");
 
     public ITaskVerbs Tasks { get; init; } = new ScriptedTasks();
@@ -26,7 +30,7 @@ sealed class ScriptedNode : INodeVerbs
     public IDiskTransfers Transfers { get; init; } = new ScriptedDisks();
 
     public StatusReply Status() => new(
-        "d", 1, "n", "following", 1, null, Margin, null, null, LeaderUrl, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
+        Domain, 1, "n", "following", 1, null, Margin, null, null, LeaderUrl, null, null, 1, 0, "none", 12.5, 0, 0, 0, [], []);
 
     public Task<string?> RedirectToLeaderAsync(string? volumeActiveHere = null) => Task.FromResult(Leader());
 
@@ -58,7 +62,7 @@ sealed class ScriptedNode : INodeVerbs
 
     public Task<VolumeReply> GetVolumeAsync(string reference) => throw Refusal.NotFound($"no volume '{reference}'.");
 
-    public Task<IReadOnlyList<HostReply>> HostsAsync() => throw new IOException("the LUN does not answer");
+    public Task<IReadOnlyList<HostReply>> HostsAsync() => Known is { } known ? Task.FromResult(known) : throw new IOException("the LUN does not answer");
 
     public Task<JournalReply> JournalAsync() => Task.FromResult(new JournalReply(5, 3, 1024, 2, null, new JournalCommitReply(5, 17, true), [], 0, [], []));
 

@@ -16,6 +16,10 @@ sealed class ScriptedTasks : ITaskVerbs
 
     public TaskReply Begin(string reference, VolumeChange change) => Begin(change.Request!, "merge", reference);
 
+    public TaskReply Begin(ArrivalRequest request) => Begin(request.Request!, "move", request.Volume);
+
+    public async Task<VolumeReply> EndOfAsync(TaskReply begun) => await Work.Task;
+
     public TaskCompletionSource<DeleteVolumeReply> Deletion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public TaskReply BeginDeletion(string reference, string? request, bool wipe, bool discard) => Board.Begin(

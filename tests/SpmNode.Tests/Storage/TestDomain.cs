@@ -5,6 +5,7 @@ using OvirtSpm.Node.Pool.Images;
 using OvirtSpm.Node.Pool.Recovery;
 using OvirtSpm.Node.Roles;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Domain;
 using OvirtSpm.Volumes.Journal;
 using OvirtSpm.Volumes.Sizes;
 using OvirtSpm.Volumes.SpmVolume;
@@ -28,10 +29,10 @@ static class TestDomain
     static Task<MemoryLun> MakeAsync() => LunAsync(Uuid);
 
     /// <summary>A disk of its own with a domain of its own.</summary>
-    public static async Task<MemoryLun> LunAsync(Guid domain)
+    public static async Task<MemoryLun> LunAsync(Guid domain, long extentBytes = DomainLimits.ExtentBytes)
     {
         var lun = new MemoryLun();
-        await Creator(lun).CreateAsync(new DomainOptions(domain, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0));
+        await Creator(lun).CreateAsync(new DomainOptions(domain, IoTimeoutSeconds: 1, WatchdogTimeoutSeconds: 0, ExtentSizeBytes: extentBytes));
         return lun;
     }
 
@@ -90,7 +91,7 @@ sealed class TestTerm
         Removal = new VolumeRemoval(term, maps, () => 1, imager, host => Task.FromResult($"host {host}"));
         Work = new ImageWork(term, maps, () => 1, host => Task.FromResult($"host {host}"));
         Creation = new VolumeCreation(
-            term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711), TimeProvider.System, "test"); // not the uuids of the domain's own volumes
+            term, maps, () => 1, imager, Removal, Work, GrowthPolicy.Default, new TestChoice(4711 + term.Fence.Epoch), TimeProvider.System, "test"); // not the uuids of the domain's own volumes, nor of a former term's
         Extension = new VolumeExtension(term, maps, () => 1, imager, WriterOfAsync);
         Images = new ImageVerbs(Work, imager, GrowthPolicy.Default, Removal);
         Recovery = new OperationRecovery(
@@ -132,7 +133,8 @@ sealed class TestTerm
     public VolumeCreation Creation { get; }
     public VolumeExtension Extension { get; }
     public OperationRecovery Recovery { get; }
-    public MoveEnd Moving => new(Term, Work, Removal, Creation);
+    public MoveSource Leaving => new(Term, Work, Removal);
+    public MoveTarget Arriving => new(Term, Work, Removal, Creation);
     public RequestDesk Desk { get; }
     public List<string> Notes { get; } = [];
     public Task Writing { get; }

@@ -3,14 +3,15 @@ using OvirtSpm.Node.Api;
 namespace OvirtSpm.Node.Pool.Images;
 
 /// <summary>A disk that is open for somebody's requests until they are through, are cancelled, or go silent for <paramref name="idleLimit"/>.</summary>
+/// <typeparam name="T">What the requests are for.</typeparam>
 /// <param name="what">For people: "an upload".</param>
-sealed class DiskSession(string what, TimeSpan idleLimit, TimeProvider clock)
+sealed class DiskSession<T>(string what, TimeSpan idleLimit, TimeProvider clock) where T : class
 {
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     readonly Lock gate = new();
     readonly TaskCompletionSource opened = New(), finished = New(), drained = New();
-    IRawDisk? disk;
+    T? disk;
     Func<bool> holds = () => false;
     bool closed;
     int inFlight;
@@ -21,7 +22,7 @@ sealed class DiskSession(string what, TimeSpan idleLimit, TimeProvider clock)
 
     /// <summary>Returns when it was finished, and nobody uses the disk any more; throws when it ended in another way.</summary>
     /// <param name="mayGoOn">The SPM's fence: from its deadline on the disk is another host's to change.</param>
-    public async Task RunAsync(IRawDisk target, Func<bool> mayGoOn, CancellationToken stop)
+    public async Task RunAsync(T target, Func<bool> mayGoOn, CancellationToken stop)
     {
         lock (gate)
         {
@@ -55,22 +56,35 @@ sealed class DiskSession(string what, TimeSpan idleLimit, TimeProvider clock)
         }
     }
 
-    /// <summary>No request is taken after this one; those under way are waited for.</summary>
+    /// <summary>No request is taken after this one; those under way are waited for. Finished before, it stays so.</summary>
     /// <param name="judge">Refuses, and then it goes on.</param>
     public void Finish(Action judge)
     {
         lock (gate)
         {
+            if (finished.Task.IsCompleted)
+            {
+                return;
+            }
             Disk();
             judge();
             closed = true;
+            finished.SetResult();
         }
-        finished.TrySetResult();
     }
 
-    public async Task<T> UseAsync<T>(Func<IRawDisk, Task<T>> use)
+    /// <summary>Somebody is still there.</summary>
+    public void Hear()
     {
-        IRawDisk mine;
+        lock (gate)
+        {
+            heard = clock.GetTimestamp();
+        }
+    }
+
+    public async Task<TResult> UseAsync<TResult>(Func<T, Task<TResult>> use)
+    {
+        T mine;
         lock (gate)
         {
             mine = Disk();
@@ -97,7 +111,7 @@ sealed class DiskSession(string what, TimeSpan idleLimit, TimeProvider clock)
     }
 
     /// <summary>Under the lock.</summary>
-    IRawDisk Disk() => closed ? throw Refusal.Conflict($"this is the end of {what}: nothing more is taken.")
+    T Disk() => closed ? throw Refusal.Conflict($"this is the end of {what}: nothing more is taken.")
         : disk ?? throw Refusal.Unavailable($"{what} was asked for and is not ready yet; ask again in a moment.");
 
     bool IsIdle()

@@ -3,7 +3,7 @@ namespace OvirtSpm.Node.Pool.Images;
 /// <summary>A disk that goes out piece by piece; it stays as it is for as long as that takes.</summary>
 sealed class Download(TimeSpan idleLimit, TimeProvider clock)
 {
-    readonly DiskSession session = new("a download", idleLimit, clock);
+    readonly DiskSession<IRawDisk> session = new("a download", idleLimit, clock);
 
     public Task Opened => session.Opened;
 
@@ -17,9 +17,9 @@ sealed class Download(TimeSpan idleLimit, TimeProvider clock)
 
     public void Finish() => session.Finish(() => { });
 
-    public Task ReadAsync(long offsetBytes, Memory<byte> buffer, CancellationToken stop) => session.UseAsync(async from =>
+    public Task ReadAsync(long offsetBytes, Memory<byte> buffer) => session.UseAsync(async from =>
     {
-        await from.ReadAsync(offsetBytes, buffer, stop);
+        await from.ReadAsync(offsetBytes, buffer, CancellationToken.None);
         return true;
     });
 

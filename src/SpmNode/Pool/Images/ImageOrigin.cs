@@ -26,7 +26,7 @@ abstract record ImageOrigin
     public sealed record Sent(Upload Upload) : ImageOrigin;
 
     /// <summary>Another domain's volume, byte for byte, under the same uuid; not to be used before it is gone from there.</summary>
-    public sealed record Arrival(Guid From, VolumeInfo Volume, FillArrival Fill) : ImageOrigin;
+    public sealed record Arrival(Guid From, MovedVolume Volume, FillArrival Fill) : ImageOrigin;
 
     /// <summary>Finds what the request names and fills in what it leaves to it.</summary>
     /// <returns>The request with its size and image given.</returns>

@@ -91,8 +91,8 @@ sealed class ImageWork(SpmTerm term, ActivationMaps maps, Func<ulong> generation
     }
 
     /// <returns>The group as it was committed.</returns>
-    public async Task<VolumeGroup> CommitAsync(string what, string volume, Func<VolumeGroupDraft, EditOutcome> apply) =>
-        await term.Worker.SubmitAsync($"{what} {volume}", apply) is var result && result is PoolResult.Done done
+    public async Task<VolumeGroup> CommitAsync(string what, string volume, Func<VolumeGroupDraft, EditOutcome> apply, params IEnumerable<JournalRecord> records) =>
+        await term.Worker.SubmitAsync($"{what} {volume}", apply, records) is var result && result is PoolResult.Done done
             ? done.Group
             : throw PoolRefusals.Of(result, $"{what} of volume {volume} did not happen", term.Volumes.Group);
 

@@ -13,7 +13,7 @@ sealed class Upload(long sizeBytes, TimeSpan idleLimit, TimeProvider clock)
 {
     const int ShownGaps = 16;
 
-    readonly DiskSession session = new("an upload", idleLimit, clock);
+    readonly DiskSession<IRawDisk> session = new("an upload", idleLimit, clock);
     readonly Lock gate = new();
     readonly Coverage coverage = new(sizeBytes);
     IProgress<double> told = new Progress<double>();

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Volumes.Volume;
 
@@ -14,23 +15,51 @@ namespace OvirtSpm.Node.Pool.Images;
 /// 4 source: no map names it, all of it removed, one commit    the target has it, unused; asking again goes on with 5
 /// 5 target: LEGAL, the tags go, one commit
 /// </code>One of the two is whole at every moment, and never are both usable: the target becomes so only when the source's removal was
-/// acknowledged, or the source's metadata, read as its SPM, do not have it.</remarks>
-sealed class VolumeMove(MoveEnd source, MoveEnd target)
+/// acknowledged, or the source's metadata, read as its SPM, do not have it. What arrived is taken back only while the source holds the
+/// chain for us, or before it was asked to let it go: whatever was asked earlier can then not take effect any more.</remarks>
+sealed class VolumeMove(IMoveSource source, MoveTarget target)
 {
     public async Task<VolumeInfo> RunAsync(string reference, IProgress<double> progress, CancellationToken stop)
     {
-        if (source.ExtentBytes != target.ExtentBytes)
+        if (source.Domain == target.Domain)
         {
-            throw Refusal.Conflict($"the extents of the two domains differ ({source.ExtentBytes} and {target.ExtentBytes} bytes). Use 'volume export' and 'volume import'.");
+            throw Refusal.Conflict($"volume {reference.Trim()} is not moved: both ends are domain {target.Domain}.");
         }
-        if (source.Find(reference) is not { } leaf)
+        IReadOnlyList<MovedVolume>? copied = null;
+        IDisposable? locked = null;
+        async Task TakeAsync(ILeavingChain leaving)
         {
-            return await GoOnAsync(reference);
+            if (leaving.ExtentBytes != target.ExtentBytes)
+            {
+                throw Refusal.Conflict($"the extents of the two domains differ ({leaving.ExtentBytes} and {target.ExtentBytes} bytes). Use 'volume export' and 'volume import'.");
+            }
+            locked = target.Lock(leaving.Volumes.Select(volume => volume.Uuid));
+            await target.TakeBackAsync(source.Domain, leaving.Volumes);
+            await CopyAsync(leaving, progress, stop);
+            copied = leaving.Volumes;
         }
-        var chain = source.Movable(leaf);
-        await target.TakeBackAsync(source.Domain, chain);
-        await source.DepartAsync(chain, now => CopyAsync(now, progress, stop));
-        return await target.SettleAsync([.. chain.Select(volume => target.Find(volume.Uuid)!)]);
+
+        async Task<bool> LeavesAsync()
+        {
+            try
+            {
+                return await source.DepartAsync(reference, TakeAsync);
+            }
+            catch (Exception why) when (copied is not null && why is Refusal or IOException && target.Holds())
+            {
+                await AskOnceMoreAsync(copied!, why);
+                return true;
+            }
+        }
+
+        try
+        {
+            return await LeavesAsync() ? await target.SettleAsync([.. copied!.Select(volume => target.Find(volume.Uuid)!)]) : await GoOnAsync(reference);
+        }
+        finally
+        {
+            locked?.Dispose();
+        }
     }
 
     /// <summary>It is not in the source: either it never was, or an earlier move ended before its last step.</summary>
@@ -39,32 +68,52 @@ sealed class VolumeMove(MoveEnd source, MoveEnd target)
         if (Guid.TryParseExact(reference.Trim(), "D", out var uuid) && target.Find(uuid) is { IsUsable: true } there)
         {
             // The move was done, and its answer was lost.
+            target.Fenced(there.Name);
             return there;
         }
         var arrived = target.Arrived(source.Domain, reference)
             ?? throw Refusal.NotFound($"no volume '{reference.Trim()}' is in domain {source.Domain}, and none from there is arriving in {target.Domain}. 'spm volume list' shows those there are.");
+        using var locked = target.Lock(arrived.Select(volume => volume.Uuid));
         // By its uuid: it may have got another alias meanwhile.
-        return source.Find(arrived[0].Uuid) is null
-            ? await target.SettleAsync(arrived)
-            : throw Refusal.Conflict($"volume {arrived[0].Name} is still in domain {source.Domain}, under another alias. Name it by its uuid.");
+        await source.DepartAsync(arrived[0].Name, _ =>
+            throw Refusal.Conflict($"volume {arrived[0].Name} is still in domain {source.Domain}, under another alias. Name it by its uuid."));
+        return await target.SettleAsync(arrived);
     }
 
-    async Task CopyAsync(IReadOnlyList<VolumeInfo> chain, IProgress<double> progress, CancellationToken stop)
+    /// <summary>Returns when the source does not have it any more. When it holds it for us again, it stays there.</summary>
+    async Task AskOnceMoreAsync(IReadOnlyList<MovedVolume> copied, Exception why)
     {
-        var (done, all) = (0L, 2 * chain.Sum(volume => volume.AllocatedBytes));
+        var stays = false;
         try
         {
-            foreach (var volume in chain.Reverse())
+            await source.DepartAsync(copied[0].Name, async _ =>
             {
-                var from = source.Segments(volume);
+                await target.TakeBackAsync(source.Domain, copied);
+                stays = true;
+                ExceptionDispatchInfo.Throw(why);
+            });
+        }
+        catch (Exception unclear) when (!stays && unclear is Refusal or IOException)
+        {
+            throw Refusal.Unknown($"the move of volume {copied[0].Name} did not end: {why.Message} What arrived in domain {target.Domain} is whole and is not used, because whether domain {source.Domain} still has it could not be told: {unclear.Message} Ask again, and the move goes on.");
+        }
+    }
+
+    async Task CopyAsync(ILeavingChain leaving, IProgress<double> progress, CancellationToken stop)
+    {
+        var (done, all) = (0L, 2 * leaving.Volumes.Sum(volume => volume.AllocatedBytes));
+        try
+        {
+            foreach (var volume in leaving.Volumes.Reverse())
+            {
                 await target.ReceiveAsync(source.Domain, volume, (segments, ended) => ExtentCopy.RunAsync(
-                    volume.Name, from, target.Segments(volume.Name, segments), () => source.Holds() && target.Holds(),
+                    volume.Name, (offset, into) => leaving.ReadAsync(volume.Uuid, offset, into), target.Segments(volume.Name, segments), target.Holds,
                     bytes => progress.Report((double)(done += bytes) / all), ended), stop);
             }
         }
         catch when (target.Holds())
         {
-            await target.TakeBackAsync(source.Domain, chain);
+            await target.TakeBackAsync(source.Domain, leaving.Volumes);
             throw;
         }
     }

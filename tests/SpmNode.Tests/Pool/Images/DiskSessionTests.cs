@@ -13,7 +13,7 @@ public sealed class DiskSessionTests
     public async Task It_ends_when_nothing_came_for_as_long_as_is_waited_and_not_before()
     {
         var clock = new ManualClock();
-        var session = new DiskSession("an upload", TimeSpan.FromMinutes(15), clock);
+        var session = new DiskSession<IRawDisk>("an upload", TimeSpan.FromMinutes(15), clock);
         var running = session.RunAsync(new MemoryDisk(4096), () => true, CancellationToken.None);
         await LooksAsync(clock);
         clock.Pass(TimeSpan.FromMinutes(14));
@@ -32,7 +32,7 @@ public sealed class DiskSessionTests
     public async Task It_ends_with_the_fence_and_a_request_in_the_middle_is_waited_for_and_not_believed()
     {
         var (clock, holds, reading) = (new ManualClock(), true, new TaskCompletionSource<bool>());
-        var session = new DiskSession("a download", TimeSpan.FromMinutes(15), clock);
+        var session = new DiskSession<IRawDisk>("a download", TimeSpan.FromMinutes(15), clock);
         var running = session.RunAsync(new MemoryDisk(4096), () => Volatile.Read(ref holds), CancellationToken.None);
         var request = session.UseAsync(_ => reading.Task);
         await LooksAsync(clock);
@@ -50,14 +50,17 @@ public sealed class DiskSessionTests
     [Fact]
     public async Task Nothing_is_taken_before_it_is_open_and_nothing_after_it_was_finished()
     {
-        var session = new DiskSession("an upload", TimeSpan.FromMinutes(15), new ManualClock());
+        var session = new DiskSession<IRawDisk>("an upload", TimeSpan.FromMinutes(15), new ManualClock());
         Assert.Equal(RefusalCode.Unavailable, (await Assert.ThrowsAsync<Refusal>(() => session.UseAsync(_ => Task.FromResult(true)))).Code);
         Assert.Equal(RefusalCode.Unavailable, Assert.Throws<Refusal>(() => session.Finish(() => { })).Code);
         var running = session.RunAsync(new MemoryDisk(4096), () => true, CancellationToken.None);
         Assert.Throws<Refusal>(() => session.Finish(() => throw Refusal.Conflict("something is missing")));
         Assert.True(await session.UseAsync(_ => Task.FromResult(true)));
         session.Finish(() => { });
+        // Asked again, as whoever got no answer does.
+        session.Finish(() => throw Refusal.Conflict("something is missing"));
         await running.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        session.Finish(() => throw Refusal.Conflict("something is missing"));
         await Assert.ThrowsAsync<Refusal>(() => session.UseAsync(_ => Task.FromResult(true)));
     }
 
