@@ -69,6 +69,34 @@ public class TailTests(ITestOutputHelper output)
         Assert.Equal(0, await MapsAsync(host));
     }
 
+    /// Nobody but the next SPM can give it space.
+    [Fact(Explicit = true)]
+    public async Task What_is_written_behind_the_end_waits_for_the_next_SPM()
+    {
+        // About the longest that a node takes: an emulated host needs more than the bound for a failover.
+        await using var pool = await LabPool.CreateAsync(2, options: "--tail --hold-limit 110");
+        var (former, node, bound) = await pool.PartsAsync();
+        var host = node.Host;
+        var volume = await pool.CreateVolumeAsync(node);
+        await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
+        var guest = Guest((await pool.DeviceAsync(node, volume))["/dev/".Length..]);
+        var end = await WritableAsync(node) / MiB;
+        await host.DoAsync("head -c 1048576 /dev/urandom > /tmp/data");
+        await former.Host.PowerOffAsync();
+        var off = System.Diagnostics.Stopwatch.StartNew();
+        await WriteBesideAsync(host, guest, end, "held");
+        await HeldUntilAsync(host, 1);
+        await EndedAsync(host, "held", "0");
+        output.WriteLine($"figure: written behind the end after the SPM's host was powered off: done {off.Elapsed.TotalSeconds:0.0} s after that, the bound is {bound:0.0} s on a machine that keeps up; {await HoldsAsync(node)}");
+        await pool.LeaderAsync(node);
+        Assert.Equal(0, await CountAsync(node, "limit"));
+        await host.DoAsync($"dd if={guest} bs=1M count=1 skip={end} iflag=direct 2>/dev/null | cmp - /tmp/data");
+        await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
+        // What it has by now: asking for less changes nothing.
+        await pool.ExtendAsync(node, volume, (int)end);
+        await pool.VerifyAsync(node);
+    }
+
     /// <summary>What its guest opens.</summary>
     private static string Guest(string lv) => $"/dev/mapper/{lv.Replace("-", "--").Replace('/', '-')}-spm";
 

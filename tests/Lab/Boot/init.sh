@@ -30,6 +30,7 @@ $b mkdir -p "/new$share"
 $b mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=none share "/new$share" || echo "lab: no share"
 $b cp /agent.sh /new/run/agent.sh
 $b mkdir -p /new/run/lock /new/etc/lvm
+$b ln -s /proc/self/fd /new/dev/fd
 # No udev runs here, and what this machine lets its own lvm2 see does not count.
 echo 'devices { use_devicesfile=0 } activation { udev_sync=0 udev_rules=0 verify_udev_operations=0 }' > /new/etc/lvm/lvmlocal.conf
 exec $b switch_root /new /bin/sh /run/agent.sh "$share"

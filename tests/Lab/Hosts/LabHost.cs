@@ -39,7 +39,7 @@ internal sealed class LabHost : IAsyncDisposable
     public static string AddressOf(int number) => $"10.11.12.{number}";
 
     /// <summary>Returns when it takes commands.</summary>
-    public static async Task<LabHost> BootAsync(LabRun run, int number, IReadOnlyList<LabLun> luns, int memoryMiB)
+    public static async Task<LabHost> BootAsync(LabRun run, int number, IReadOnlyList<LabLun> luns)
     {
         var (name, share, stop) = ($"host{number}", run.At($"h{number}"), TestContext.Current.CancellationToken);
         Directory.CreateDirectory(share);
@@ -48,7 +48,7 @@ internal sealed class LabHost : IAsyncDisposable
         File.Delete(qmpSocket);
         List<string> arguments =
         [
-            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", $"{memoryMiB}", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
+            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
             "-kernel", LabKernel.Image, "-initrd", run.Initramfs,
             "-append", $"console=ttyS0 quiet panic=-1 {Clock} lab.name={name} lab.address={AddressOf(number)} lab.share={share}",
             "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",

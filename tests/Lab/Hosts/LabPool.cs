@@ -23,13 +23,13 @@ internal sealed class LabPool : IAsyncDisposable
 
     /// <param name="watchdog">Of each host.</param>
     /// <param name="options">Of each node, which maps its volumes.</param>
-    public static async Task<LabPool> CreateAsync(int hosts, string watchdog = "none", string options = "", int sectorSize = 512, int memoryMiB = 512)
+    public static async Task<LabPool> CreateAsync(int hosts, string watchdog = "none", string options = "", int sectorSize = 512)
     {
         var run = LabRun.Create();
         var pool = new LabPool(run, run.CreateLun("lun", 24L << 30, sectorSize), $"--activation dm --watchdog {watchdog} {options}");
         try
         {
-            var booted = await Task.WhenAll(Enumerable.Range(1, hosts).Select(number => run.BootAsync(number, memoryMiB, pool.Lun)));
+            var booted = await Task.WhenAll(Enumerable.Range(1, hosts).Select(number => run.BootAsync(number, pool.Lun)));
             await booted[0].DoAsync(
                 $"{LabNode.Program} domain create --lun {Device} --io-timeout {IoTimeout} --watchdog-timeout {(watchdog == "none" ? 0 : WatchdogTimeout)} --extent-size 8M");
             pool._nodes.AddRange(booted.Select(host => new LabNode(host, Device)));

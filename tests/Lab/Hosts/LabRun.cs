@@ -43,11 +43,9 @@ internal sealed class LabRun : IAsyncDisposable
         return new LabLun(name, At(name), sectorSize);
     }
 
-    public Task<LabHost> BootAsync(int number, params IReadOnlyList<LabLun> luns) => BootAsync(number, 512, luns);
-
-    public async Task<LabHost> BootAsync(int number, int memoryMiB, params IReadOnlyList<LabLun> luns)
+    public async Task<LabHost> BootAsync(int number, params IReadOnlyList<LabLun> luns)
     {
-        var host = await LabHost.BootAsync(this, number, luns, memoryMiB);
+        var host = await LabHost.BootAsync(this, number, luns);
         lock (_hosts)
         {
             _hosts.Add(host);
