@@ -6,7 +6,7 @@ internal static class LabKernel
     private static readonly string[] Modules =
     [
         "virtio_pci", "virtio_scsi", "sd_mod", "virtio_net", "virtio_console", "9pnet_virtio", "9p", "overlay",
-        "crc32c_generic", "dm-mod", "dm-thin-pool", "dm-snapshot", "dm-flakey", "dm-delay", "softdog", "i6300esb",
+        "crc32c_generic", "dm-mod", "dm-thin-pool", "dm-snapshot", "dm-flakey", "dm-delay", "dm-multipath", "dm-round-robin", "softdog", "i6300esb",
     ];
 
     public static string? Directory => Environment.GetEnvironmentVariable("SPM_LAB");
