@@ -40,6 +40,7 @@ public class SeedTests(ITestOutputHelper output)
     [InlineData(309672ul, "a node that served its volumes again went on with it while its host id was adopted anew, and served one whose entry that had cleared")]
     [InlineData(304676ul, "a node that was restarted during a takeover served a volume by a text that one late header named and nobody had committed")]
     [InlineData(4577ul, "a volume that grew while another host activated it was served there without what it had grown by, and its guest read zeros")]
+    [InlineData(3004465ul, "a map that could not be cleared when its host came back was never looked at again, and a creation stayed open with it")]
     [InlineData(1001109ul, "a deactivation whose last write arrived and failed held a slot for a volume that was deleted meanwhile, and no volume was created any more")]
     public void A_seed_that_once_found_a_bug_still_holds(ulong seed, string what)
     {

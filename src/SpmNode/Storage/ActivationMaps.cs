@@ -119,15 +119,7 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
             return;
         }
         leftBehind = false;
-        try
-        {
-            await AdoptAsync(generation);
-        }
-        catch
-        {
-            leftBehind = true;
-            throw;
-        }
+        await AdoptAsync(generation);
     }
 
     async Task SetInsideAsync(int slot, ActivationMode mode, ulong generation)
@@ -159,6 +151,12 @@ sealed class ActivationMaps(PoolDomain domain, int hostId, MapOwner self)
         try
         {
             return await AdoptInsideAsync(generation);
+        }
+        catch
+        {
+            // C8: what it would have cleared keeps volumes from being removed until it is.
+            leftBehind = true;
+            throw;
         }
         finally
         {

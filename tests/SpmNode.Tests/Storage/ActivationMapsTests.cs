@@ -95,6 +95,22 @@ public sealed class ActivationMapsTests
         Assert.Equal([4], (await ours.ReadOwnAsync()).Active().Select(active => active.Slot));
     }
 
+    /// C8: a creation that the former life had under way stayed open for as long as the new one ran.
+    [Fact]
+    public async Task What_a_former_life_left_is_cleared_later_when_it_cannot_be_at_the_start()
+    {
+        var lun = await TestDomain.LunAsync();
+        var domain = await PoolDomain.OpenAsync(lun);
+        await new ActivationMaps(domain, 5, TestDomain.ThisMachine).SetAsync(7, ActivationMode.Working, 1);
+        var ours = new ActivationMaps(domain, 5, TestDomain.ThisMachine);
+        lun.BeforeWrite = (_, _) => throw new IOException("the write failed");
+        await Assert.ThrowsAsync<IOException>(() => ours.AdoptAsync(2));
+        lun.BeforeWrite = null;
+        Assert.Equal([7], (await ours.ReadOwnAsync()).Active().Select(active => active.Slot));
+        await ours.ClearLeftBehindAsync(2);
+        Assert.Empty((await ours.ReadOwnAsync()).Active());
+    }
+
     [Fact]
     public async Task Many_changes_at_once_all_arrive_although_they_share_a_sector()
     {
