@@ -243,7 +243,7 @@ static class NodeComposition
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
             space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level,
-            [.. (node.Paths?.Current ?? []).Select(device => new PathReading(device.Map.Name, device.Map.Usable, device.Map.Paths.Count - device.Map.Usable))]);
+            [.. (node.Paths?.Current ?? []).Select(device => new PathReading(device.Map.Name, device.Map.Usable, device.Map.Failed))]);
     }
 
     static OfflinePorts OfflinePorts()

@@ -111,8 +111,8 @@ public sealed class NodeMetrics : IDisposable
     IEnumerable<Measurement<double>> Observe(Func<NodeReadings, double?> read) =>
         readings?.Invoke() is { } now && read(now) is { } value ? [new Measurement<double>(value)] : [];
 
-    IEnumerable<Measurement<double>> ObservePaths() => (readings?.Invoke().Devices ?? []).SelectMany(device => new[] { ("usable", device.Usable), ("failed", device.Failed) }.Select(state =>
-        new Measurement<double>(state.Item2, new KeyValuePair<string, object?>("device", device.Device), new KeyValuePair<string, object?>("state", state.Item1))));
+    IEnumerable<Measurement<double>> ObservePaths() => (readings?.Invoke().Devices ?? []).SelectMany(device => new (string State, int Paths)[] { ("usable", device.Usable), ("failed", device.Failed) }.Select(some =>
+        new Measurement<double>(some.Paths, new KeyValuePair<string, object?>("device", device.Device), new KeyValuePair<string, object?>("state", some.State))));
 
     IEnumerable<Measurement<double>> ObserveRole() =>
         readings?.Invoke() is not { Role: var role }

@@ -35,19 +35,13 @@ sealed class DeviceStack(string sysfs = "/sys")
             {
                 return null;
             }
-            foreach (var holder in Directory.GetDirectories($"{sysfs}/dev/block/{number}/holders"))
-            {
-                if (File.ReadAllText($"{holder}/dm/uuid").StartsWith("mpath-", StringComparison.Ordinal))
-                {
-                    return "/dev/mapper/" + File.ReadAllText($"{holder}/dm/name").Trim();
-                }
-            }
+            return Directory.GetDirectories($"{sysfs}/dev/block/{number}/holders")
+                .Where(holder => Sysfs.MultipathWwid(holder) is not null).Select(Sysfs.MapperPath).FirstOrDefault();
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
         {
-            // No sysfs, no holders, or one that is no device-mapper device.
+            return null; // no sysfs, or no holders
         }
-        return null;
     }
 
     /// <summary>Itself first.</summary>
@@ -74,13 +68,13 @@ sealed class DeviceStack(string sysfs = "/sys")
         var directory = $"{sysfs}/dev/block/{found.Number}";
         foreach (var slave in Entries($"{directory}/slaves"))
         {
-            AddDevice(layers, Text($"{slave}/dev"));
+            AddDevice(layers, Sysfs.Text($"{slave}/dev"));
         }
         if (File.Exists($"{directory}/partition"))
         {
-            AddDevice(layers, Text($"{directory}/../dev"));
+            AddDevice(layers, Sysfs.Text($"{directory}/../dev"));
         }
-        if (Text($"{directory}/loop/backing_file") is { } file)
+        if (Sysfs.Text($"{directory}/loop/backing_file") is { } file)
         {
             Add(layers, Identity(file));
         }
@@ -95,18 +89,6 @@ sealed class DeviceStack(string sysfs = "/sys")
     }
 
     static IEnumerable<string> Entries(string directory) => Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory) : [];
-
-    static string? Text(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception absent) when (absent is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
 
     static (string Kind, string Number)? Identity(string path) => DeviceOpening.IdentityOf(path).Split(' ', 2) is [("device" or "file") and var kind, var number] ? (kind, number) : null;
 

@@ -5,8 +5,6 @@ namespace OvirtSpm.Node.Linux;
 /// <summary>Multipath devices, from sysfs and device-mapper; what is configured, from multipathd.</summary>
 sealed class KernelMultipath(MultipathDaemon daemon) : IMultipath
 {
-    const string Prefix = "mpath-";
-
     readonly Lazy<DeviceMapper?> mapper = new(DeviceMapper.TryOpen);
 
     public MultipathMap? Find(string path)
@@ -17,9 +15,8 @@ sealed class KernelMultipath(MultipathDaemon daemon) : IMultipath
             {
                 return null;
             }
-            var uuid = Text($"/sys/dev/block/{number}/dm/uuid");
-            return uuid.StartsWith(Prefix, StringComparison.Ordinal) && mapper.Value?.StatusOf(uuid) is { } told
-                ? MultipathMap.Parse(told.Name, uuid[Prefix.Length..], told.Table, told.Status, NameOf)
+            return Sysfs.MultipathWwid($"/sys/dev/block/{number}") is { } wwid && mapper.Value?.StatusOf(Sysfs.Multipath + wwid) is { } told
+                ? MultipathMap.Parse(told.Name, wwid, told.Table, told.Status, NameOf)
                 : null;
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
@@ -41,6 +38,4 @@ sealed class KernelMultipath(MultipathDaemon daemon) : IMultipath
             return number;
         }
     }
-
-    static string Text(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : "";
 }

@@ -6,8 +6,6 @@ sealed class LunByWwid(string sysfs = "/sys")
 {
     public const string Prefix = "wwid:";
 
-    const string Multipath = "mpath-";
-
     /// <returns>The device's path: the multipath device where there is one. What is no wwid stays as it is.</returns>
     /// <exception cref="Refusal">No device has it, or several have and nothing joins them.</exception>
     public string PathOf(string given)
@@ -21,12 +19,13 @@ sealed class LunByWwid(string sysfs = "/sys")
         string[] devices = Directory.Exists($"{sysfs}/block") ? Directory.GetFileSystemEntries($"{sysfs}/block") : [];
         foreach (var device in devices.Order(StringComparer.Ordinal))
         {
-            if (Text($"{device}/dm/uuid") is var uuid && uuid.StartsWith(Multipath, StringComparison.Ordinal) && Normal(uuid[Multipath.Length..]) == wanted)
+            if (Sysfs.MultipathWwid(device) is { } joined && Normal(joined) == wanted)
             {
-                return "/dev/mapper/" + Text($"{device}/dm/name");
+                return Sysfs.MapperPath(device);
             }
-            var own = Text($"{device}/device/wwid") is { Length: > 0 } scsi ? scsi : Text($"{device}/wwid");
-            if (own.Length > 0 && Normal(own) == wanted)
+            var scsi = Sysfs.Text($"{device}/device/wwid");
+            var own = string.IsNullOrEmpty(scsi) ? Sysfs.Text($"{device}/wwid") : scsi;
+            if (!string.IsNullOrEmpty(own) && Normal(own) == wanted)
             {
                 paths.Add("/dev/" + Path.GetFileName(device));
             }
@@ -48,16 +47,4 @@ sealed class LunByWwid(string sysfs = "/sys")
         ['e', 'u', 'i', '.', .. var rest] => "2" + rest,
         _ => wwid,
     };
-
-    static string Text(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception absent) when (absent is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
 }

@@ -8,6 +8,8 @@ sealed record MultipathMap(string Name, string Wwid, IReadOnlyList<LunPath> Path
 {
     public int Usable => Paths.Count(path => path.IsUsable);
 
+    public int Failed => Paths.Count - Usable;
+
     /// <param name="table">Parameters of the target, from its table.</param>
     /// <param name="status">The same, from its status.</param>
     /// <param name="nameOf">Number of a device to its name.</param>

@@ -21,9 +21,9 @@ sealed record WatchedDevice(string Device, MultipathMap Map, QueueLimit Limit)
         {
             yield return $"{Device} has no usable path: {(Map.Queues ? "I/O waits" : "I/O fails")}";
         }
-        else if (Map.Usable < Map.Paths.Count)
+        else if (Map.Failed > 0)
         {
-            yield return $"{Device}: {Map.Paths.Count - Map.Usable} of {Map.Paths.Count} paths failed ({string.Join(", ", Map.Paths.Where(path => !path.IsUsable).Select(path => path.Name))})";
+            yield return $"{Device}: {Map.Failed} of {Map.Paths.Count} paths failed ({string.Join(", ", Map.Paths.Where(path => !path.IsUsable).Select(path => path.Name))})";
         }
         if (QueueAdvice.For(Map.Name, Limit, timing) is { } advice)
         {
