@@ -232,9 +232,12 @@ public sealed partial class ResourceLease
                 badVote = BallotBlock.TryParse(sector, host, lease.geometry.MaxHosts, out var vote);
 
                 // R29: one that landed in the wrong place covers another, which may have been decisive. Of older versions nothing is.
-                var isBad = badVote != RecordError.None
-                    && !(badVote == RecordError.Misplaced && (host == keeper.HostId || vote.LeaseVersion < steps.Round.Version));
-                steps = isBad ? steps.SawUnreadable() : steps.Saw(vote);
+                if (badVote == RecordError.Misplaced && (host == keeper.HostId || vote.LeaseVersion < steps.Round.Version))
+                {
+                    badVote = RecordError.None;
+                }
+
+                steps = badVote == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();
                 NoteSharer(host, sector);
             }
 

@@ -11,7 +11,8 @@ internal sealed record Mutant(
     [
         new("bad-vote-is-empty", "R29: a vote that cannot be believed is read as 'never voted'",
             "src/Leases", "Resource/ResourceLease.Attempt.cs",
-            "steps = isBad ? steps.SawUnreadable() : steps.Saw(vote);", "steps = steps.Saw(isBad ? default : vote);"),
+            "steps = badVote == RecordError.None ? steps.Saw(vote) : steps.SawUnreadable();",
+            "steps = steps.Saw(badVote == RecordError.None ? vote : default);"),
         new("deadline-not-read", "R2: the deadline is not read again before a write",
             "src/SpmNode", "Roles/PoolFence.cs",
             "public bool MayWrite() => closedBecause is null && deadlineHolds(margin);",
