@@ -147,12 +147,16 @@ sealed class RemoteMoveSource : IMoveSource, IAsyncDisposable
 
     async Task KeepAsync(NodeClient spm, string id, CancellationToken ended)
     {
-        while (!ended.IsCancellationRequested)
+        while (true)
         {
             await Pause.ForAsync(KeepInterval, clock, ended);
+            if (ended.IsCancellationRequested)
+            {
+                return;
+            }
             try
             {
-                await (ended.IsCancellationRequested ? Task.CompletedTask : spm.TransferAsync(id));
+                await spm.TransferAsync(id);
             }
             catch (Refusal)
             {

@@ -29,34 +29,16 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         }
         var (id, verbs) = (tasks.Id(request.Volume.Request), leading());
         var upload = new Upload(request.SizeBytes, IdleLimit, clock);
-        return await BeginAsync(uploads, id, "upload", upload, upload.Opened, () => tasks.Begin(id, "upload", request.Volume.Volume, async (progress, stop) =>
-        {
-            try
-            {
-                return await verbs.UploadVolumeAsync(request.Volume with { Request = id }, upload, progress, stop);
-            }
-            finally
-            {
-                uploads.TryRemove(new(id, upload));
-            }
-        }));
+        return await BeginAsync(
+            uploads, id, "upload", request.Volume.Volume, upload, upload.Opened,
+            (progress, stop) => verbs.UploadVolumeAsync(request.Volume with { Request = id }, upload, progress, stop));
     }
 
     public async Task<TransferReply> BeginDownloadAsync(string reference, string? request)
     {
         var (id, verbs) = (tasks.Id(request), leading());
         var download = new Download(IdleLimit, clock);
-        return await BeginAsync(downloads, id, "download", download, download.Opened, () => tasks.Begin(id, "download", reference, async (_, stop) =>
-        {
-            try
-            {
-                return await verbs.DownloadVolumeAsync(reference, download, stop);
-            }
-            finally
-            {
-                downloads.TryRemove(new(id, download));
-            }
-        }));
+        return await BeginAsync(downloads, id, "download", reference, download, download.Opened, (_, stop) => verbs.DownloadVolumeAsync(reference, download, stop));
     }
 
     public async Task<DepartureReply> BeginDepartureAsync(DepartureRequest request)
@@ -76,17 +58,7 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
             return new DepartureReply(request.From, null, 0, []);
         }
         var mine = new Departure(SilenceLimit, clock);
-        await BeginAsync(departures, id, "departure", mine, mine.Opened, () => tasks.Begin(id, "departure", request.Volume, async (_, stop) =>
-        {
-            try
-            {
-                return await verbs.LeaveVolumeAsync(request, id, mine, stop);
-            }
-            finally
-            {
-                departures.TryRemove(new(id, mine));
-            }
-        }));
+        await BeginAsync(departures, id, "departure", request.Volume, mine, mine.Opened, (_, stop) => verbs.LeaveVolumeAsync(request, id, mine, stop));
         // One of the same id that was joined may be at its beginning.
         var open = Departure(id);
         await Task.WhenAny(open.Opened, tasks.EndOf(id));
@@ -132,12 +104,24 @@ sealed class NodeTransfers(NodeTasks tasks, Func<PoolVerbs> leading, TimeProvide
         return await tasks.EndOfAsync(tasks.Find(transfer) ?? throw Gone(transfer));
     }
 
-    /// <param name="begin">Joins the one of the same id that is under way.</param>
-    async Task<TransferReply> BeginAsync<T>(ConcurrentDictionary<string, T> open, string id, string kind, T mine, Task opened, Func<TaskReply> begin) where T : class
+    /// <summary>Joins the one of the same id that is under way.</summary>
+    async Task<TransferReply> BeginAsync<T>(
+        ConcurrentDictionary<string, T> open, string id, string kind, string volume, T mine, Task opened, Func<IProgress<double>, CancellationToken, Task<VolumeReply>> act)
+        where T : class
     {
         if (open.TryAdd(id, mine))
         {
-            var begun = begin();
+            var begun = tasks.Begin(id, kind, volume, async (progress, stop) =>
+            {
+                try
+                {
+                    return await act(progress, stop);
+                }
+                finally
+                {
+                    open.TryRemove(new(id, mine));
+                }
+            });
             if (begun.Kind != kind)
             {
                 open.TryRemove(new(id, mine));

@@ -21,7 +21,7 @@ sealed class Departure(TimeSpan idleLimit, TimeProvider clock)
     }
 
     /// <summary>It is whole elsewhere. Asked again, as whoever got no answer does, it changes nothing.</summary>
-    public void Finish() => session.Finish(() => { });
+    public void Finish() => session.Finish();
 
     /// <summary>Somebody still wants it: what arrived is read back there for as long as that takes, and nothing is read here meanwhile.</summary>
     public void Hear() => session.Hear();
@@ -30,9 +30,5 @@ sealed class Departure(TimeSpan idleLimit, TimeProvider clock)
     public MovedVolume Volume(Guid volume) => Chain?.Volumes.FirstOrDefault(one => one.Uuid == volume)
         ?? throw Refusal.NotFound($"volume {volume} is no part of this departure.");
 
-    public Task ReadAsync(Guid volume, long offsetBytes, Memory<byte> into) => session.UseAsync(async leaving =>
-    {
-        await leaving.ReadAsync(volume, offsetBytes, into);
-        return true;
-    });
+    public Task ReadAsync(Guid volume, long offsetBytes, Memory<byte> into) => session.UseAsync(leaving => leaving.ReadAsync(volume, offsetBytes, into));
 }

@@ -58,7 +58,7 @@ sealed class DiskSession<T>(string what, TimeSpan idleLimit, TimeProvider clock)
 
     /// <summary>No request is taken after this one; those under way are waited for. Finished before, it stays so.</summary>
     /// <param name="judge">Refuses, and then it goes on.</param>
-    public void Finish(Action judge)
+    public void Finish(Action? judge = null)
     {
         lock (gate)
         {
@@ -67,7 +67,7 @@ sealed class DiskSession<T>(string what, TimeSpan idleLimit, TimeProvider clock)
                 return;
             }
             Disk();
-            judge();
+            judge?.Invoke();
             closed = true;
             finished.SetResult();
         }
@@ -81,6 +81,12 @@ sealed class DiskSession<T>(string what, TimeSpan idleLimit, TimeProvider clock)
             heard = clock.GetTimestamp();
         }
     }
+
+    public Task UseAsync(Func<T, Task> use) => UseAsync(async mine =>
+    {
+        await use(mine);
+        return true;
+    });
 
     public async Task<TResult> UseAsync<TResult>(Func<T, Task<TResult>> use)
     {

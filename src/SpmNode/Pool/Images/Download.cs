@@ -15,13 +15,9 @@ sealed class Download(TimeSpan idleLimit, TimeProvider clock)
         return session.RunAsync(source, holds, stop);
     }
 
-    public void Finish() => session.Finish(() => { });
+    public void Finish() => session.Finish();
 
-    public Task ReadAsync(long offsetBytes, Memory<byte> buffer) => session.UseAsync(async from =>
-    {
-        await from.ReadAsync(offsetBytes, buffer, CancellationToken.None);
-        return true;
-    });
+    public Task ReadAsync(long offsetBytes, Memory<byte> buffer) => session.UseAsync(from => from.ReadAsync(offsetBytes, buffer, CancellationToken.None));
 
     public Task<IReadOnlyList<DiskRun>> RunsAsync(CancellationToken stop) => session.UseAsync(from => from.RunsAsync(stop));
 }

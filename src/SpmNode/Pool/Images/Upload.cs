@@ -84,7 +84,6 @@ sealed class Upload(long sizeBytes, TimeSpan idleLimit, TimeProvider clock)
                 coverage.Add(offsetBytes, lengthBytes);
                 told.Report((double)coverage.CoveredBytes / sizeBytes);
             }
-            return true;
         });
     }
 }
