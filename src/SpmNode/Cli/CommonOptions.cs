@@ -26,10 +26,16 @@ static class CommonOptions
 
     public static Option<bool> WaitForDead() => new("--wait") { Description = "hosts that hold a host id and look dead: wait until that is proven" };
 
+    /// <summary>What --url says, or else SPM_URL.</summary>
+    public static string? UrlOf(ParseResult parsed, Option<string> url) => parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL");
+
+    /// <summary>As <see cref="UrlOf"/>; of the node on this host where nothing is said.</summary>
+    public static string NodeUrlOf(ParseResult parsed, Option<string> url) => UrlOf(parsed, url) ?? "http://127.0.0.1:7400";
+
     /// <summary>Exactly one of --lun and --url.</summary>
     public static (string? Lun, string? Url) Target(ParseResult parsed, Option<string> lun, Option<string> url)
     {
-        var (path, address) = (parsed.GetValue(lun), parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL"));
+        var (path, address) = (parsed.GetValue(lun), UrlOf(parsed, url));
         return (path, address) switch
         {
             (null, null) => throw Refusal.Invalid("where? Give --url of a running node, or --lun of the shared LUN."),

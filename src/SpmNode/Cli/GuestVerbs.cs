@@ -58,5 +58,5 @@ static class GuestVerbs
     }
 
     static NodeClient At(ParseResult parsed) => new(
-        parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL") ?? "http://127.0.0.1:7400", TimeSpan.FromSeconds(10));
+        CommonOptions.NodeUrlOf(parsed, url), TimeSpan.FromSeconds(10));
 }

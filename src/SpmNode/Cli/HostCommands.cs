@@ -118,5 +118,5 @@ static class HostCommands
         maintenance ? "maintenance" : preference > 0 ? $"preferred ({preference})" : "–";
 
     static NodeClient At(ParseResult parsed) => new(
-        parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL") ?? "http://127.0.0.1:7400", TimeSpan.FromSeconds(20));
+        CommonOptions.NodeUrlOf(parsed, url), TimeSpan.FromSeconds(20));
 }

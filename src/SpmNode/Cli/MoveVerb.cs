@@ -41,7 +41,7 @@ static class MoveVerb
     static (string? Url, string? ToUrl, string? Lun, string? ToLun) Ends(ParseResult parsed)
     {
         var there = parsed.GetValue(toUrl);
-        return (parsed.GetValue(url) ?? (there is null ? null : Environment.GetEnvironmentVariable("SPM_URL")), there, parsed.GetValue(lun), parsed.GetValue(toLun));
+        return (there is null ? parsed.GetValue(url) : CommonOptions.UrlOf(parsed, url), there, parsed.GetValue(lun), parsed.GetValue(toLun));
     }
 
     static async Task<VolumeReply> MoveAsync(string from, string to, string volume, IProgress<double> progress, CancellationToken stop)

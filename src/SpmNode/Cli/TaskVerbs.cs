@@ -48,7 +48,7 @@ static class TaskVerbs
         }
         command.SetAction((parsed, stop) => SpmCommand.GuardAsync(async () =>
         {
-            await using var node = new NodeClient(parsed.GetValue(url) ?? Environment.GetEnvironmentVariable("SPM_URL") ?? "http://127.0.0.1:7400");
+            await using var node = new NodeClient(CommonOptions.NodeUrlOf(parsed, url));
             return await act(node, parsed, stop);
         }));
         return command;
