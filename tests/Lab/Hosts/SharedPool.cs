@@ -6,7 +6,11 @@ public sealed class SharedPool : IAsyncDisposable
     private LabPool? _pool;
 
     /// <param name="test">Gets a pool in which one node leads and the other follows.</param>
-    internal async Task UseAsync(Func<LabPool, Task> test)
+    internal Task UseAsync(Func<LabPool, Task> test) => LabRounds.InARowAsync(() => UseOnceAsync(test));
+
+    public ValueTask DisposeAsync() => _pool?.DisposeAsync() ?? default;
+
+    private async Task UseOnceAsync(Func<LabPool, Task> test)
     {
         var pool = _pool ?? await LabPool.CreateAsync(2);
         // Nobody knows how a test that failed left its hosts: the next one gets others.
@@ -25,8 +29,6 @@ public sealed class SharedPool : IAsyncDisposable
             }
         }
     }
-
-    public ValueTask DisposeAsync() => _pool?.DisposeAsync() ?? default;
 }
 
 [CollectionDefinition(nameof(SharedPool))]
