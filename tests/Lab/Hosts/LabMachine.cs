@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using OvirtSpm.Lab.Boot;
 using OvirtSpm.Node.Api;
 using OvirtSpm.Node.Demo;
@@ -17,10 +18,11 @@ internal sealed class LabMachine
     private const string Qmp = "/run/machine.qmp", Ours = "/run/machine";
 
     private readonly LabNode _node;
-    private readonly string _volume;
     private int _asked;
 
-    private LabMachine(LabNode node, string volume) => (_node, _volume) = (node, volume);
+    private LabMachine(LabNode node, string volume) => (_node, Volume) = (node, volume);
+
+    public string Volume { get; }
 
     /// <summary>What it printed: a line for each write.</summary>
     private string Said => Read("machine.said");
@@ -37,7 +39,7 @@ internal sealed class LabMachine
     {
         Assert.Equal(0, mebibytes % Round);
         var (host, machine) = (node.Host, new LabMachine(node, await pool.CreateVolumeAsync(node, gibibytes: 5)));
-        var active = JsonSerializer.Deserialize<ActivateVolumeReply>(await node.DoAsync("POST", $"/v1/volumes/{machine._volume}/activate"), JsonSerializerOptions.Web)!;
+        var device = await node.ActivateAsync(machine.Volume);
         LabKernel.WriteGuest(Path.Combine(host.Share, "machine.initramfs"));
         await host.DoAsync($"""
             cd {host.Share};
@@ -47,7 +49,7 @@ internal sealed class LabMachine
             (exec qemu-system-x86_64 -S -machine q35,accel=kvm -cpu host -m 192 -nodefaults -no-user-config -display none -serial file:machine.said \
                 -qmp unix:{Qmp},server=on,wait=off -qmp pipe:{Ours} \
                 -kernel {LabKernel.Image} -initrd machine.initramfs -append 'console=ttyS0 quiet panic=-1 lab.writes={mebibytes}' \
-                -blockdev {active.BlockDevice} -blockdev driver=qcow2,node-name=disk,file={BlockDeviceOptions.Parse(active.BlockDevice)["node-name"]} \
+                -blockdev {device} -blockdev driver=qcow2,node-name=disk,file={device["node-name"]} \
                 -device virtio-scsi-pci -device scsi-hd,drive=disk,id=disk0,werror=enospc) </dev/null >machine.log 2>&1 &
             echo $! >/run/machine.pid
             """);
@@ -97,18 +99,40 @@ internal sealed class LabMachine
         Assert.Equal(mebibytes, Writes.Count);
         await AskAsync("quit");
         await GoneAsync();
-        await _node.DoAsync("POST", $"/v1/volumes/{_volume}/deactivate");
+        await _node.DoAsync("POST", $"/v1/volumes/{Volume}/deactivate");
         // What it has by now: asking for less changes nothing.
-        await pool.ExtendAsync(_node, _volume, mebibytes);
+        await pool.ExtendAsync(_node, Volume, mebibytes);
         await pool.VerifyAsync(_node);
     }
 
     /// <summary>A process that has ended keeps its number here, for nobody waits for it, but not its program.</summary>
     public Task GoneAsync() => _node.Host.DoAsync("while [ -e /proc/$(cat /run/machine.pid)/exe ]; do sleep 0.2; done");
 
+    public Task KillAsync() => _node.Host.DoAsync("kill -9 $(cat /run/machine.pid)");
+
+    /// <summary>A checksum of what it could have written to.</summary>
+    public async Task<string> ContentAsync() => await _node.Host.DoAsync($"dd if={await LabPool.DeviceAsync(_node, Volume)} bs=1M count=256 iflag=direct 2>/dev/null | md5sum");
+
     public string Figure => Writes.Order().ToList() is var writes && writes.Count > 0
         ? $"a guest with a kernel of its own wrote {writes.Count} MiB, 1 MiB at a time: half of the writes below {writes[writes.Count / 2]} ms, of a hundred one above {writes[writes.Count * 99 / 100]} ms, slowest {writes[^1]} ms"
         : "nothing written";
+
+    /// <summary>What -blockdev takes, as QMP takes it.</summary>
+    public static string Json(BlockDeviceOptions device)
+    {
+        var root = new JsonObject();
+        foreach (var (key, value) in device.Pairs)
+        {
+            var at = root;
+            var path = key.Split('.');
+            foreach (var step in path[..^1])
+            {
+                at = (JsonObject)(at[step] ??= new JsonObject());
+            }
+            at[path[^1]] = value switch { "on" => true, "off" => false, _ => value };
+        }
+        return root.ToJsonString();
+    }
 
     private static string End(string text) => text[Math.Max(0, text.Length - 1000)..];
 
