@@ -22,7 +22,7 @@ public class LvmBesideUsTests(ITestOutputHelper output)
         await LabExtends.RunAsync(pool, node, volume, 20 * Extends);
         var ours = await LabExtends.RunAsync(pool, node, volume, Extends);
 
-        var device = await pool.DeviceAsync(node, volume);
+        var device = await LabPool.DeviceAsync(node, volume);
 
         // The same volume, without a node beside it, and with nothing but the LUN to look at.
         await node.SignalAsync("KILL");

@@ -24,7 +24,7 @@ public class MappedVolumeTests(SharedPool shared, ITestOutputHelper output)
         var node = await pool.LeaderAsync();
         var host = node.Host;
         var volume = await pool.CreateVolumeAsync(node);
-        var device = await pool.DeviceAsync(node, volume);
+        var device = await LabPool.DeviceAsync(node, volume);
         var lv = device["/dev/".Length..];
 
         // Made by us, taken away and made again by LVM: nothing differs.

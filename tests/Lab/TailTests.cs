@@ -17,7 +17,7 @@ public class TailTests(ITestOutputHelper output)
         var host = node.Host;
         var volume = await pool.CreateVolumeAsync(node, gibibytes: 4);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
-        var lv = (await pool.DeviceAsync(node, volume))["/dev/".Length..];
+        var lv = (await LabPool.DeviceAsync(node, volume))["/dev/".Length..];
         var guest = Guest(lv);
         // The first one of all compiles what an extend needs, which takes seconds under emulation.
         await pool.ExtendAsync(node, volume, (int)(await WritableAsync(node) / MiB) + 16);
@@ -47,7 +47,7 @@ public class TailTests(ITestOutputHelper output)
         await node.SignalAsync("KILL");
         var end = grown / MiB;
         await WriteBesideAsync(host, guest, end + 1, "held");
-        await HeldUntilAsync(host, 1);
+        await LabTail.WaitingAsync(host);
         output.WriteLine($"figure: with no node: {await FlushAsync(host, guest)} ms for a write and a flush on the allocated part");
         node = await pool.RestartAsync(node);
         await EndedAsync(host, "held", "0");
@@ -79,13 +79,13 @@ public class TailTests(ITestOutputHelper output)
         var host = node.Host;
         var volume = await pool.CreateVolumeAsync(node);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
-        var guest = Guest((await pool.DeviceAsync(node, volume))["/dev/".Length..]);
+        var guest = Guest((await LabPool.DeviceAsync(node, volume))["/dev/".Length..]);
         var end = await WritableAsync(node) / MiB;
         await host.DoAsync("head -c 1048576 /dev/urandom > /tmp/data");
         await former.Host.PowerOffAsync();
         var off = System.Diagnostics.Stopwatch.StartNew();
         await WriteBesideAsync(host, guest, end, "held");
-        await HeldUntilAsync(host, 1);
+        await LabTail.WaitingAsync(host);
         await EndedAsync(host, "held", "0");
         output.WriteLine($"figure: written behind the end after the SPM's host was powered off: done {off.Elapsed.TotalSeconds:0.0} s after that, the bound is {bound:0.0} s on a machine that keeps up; {await HoldsAsync(node)}");
         await pool.LeaderAsync(node);
@@ -114,13 +114,6 @@ public class TailTests(ITestOutputHelper output)
     /// <summary>Waits behind an end that ended so, by the node's own count.</summary>
     private static async Task<int> CountAsync(LabNode node, string how) =>
         (await node.DoAsync("GET", "/metrics")).Split('\n').Count(line => line.StartsWith("spm_nbd_held_writes_total", StringComparison.Ordinal) && line.Contains($"\"{how}\""));
-
-    private static Task HeldUntilAsync(LabHost host, int writes) => LabWait.UntilAsync(
-        LabWait.Patience, () => $"{writes} writes wait", async () => (await HeldAsync(host)).Trim().EndsWith($" {writes}", StringComparison.Ordinal));
-
-    /// <summary>As the kernel counts in the gates.</summary>
-    private static Task<string> HeldAsync(LabHost host) =>
-        host.DoAsync("for n in $(dmsetup info -c --noheadings -o name,major,minor --separator ' ' | grep spmgate | while read a b c; do echo $b:$c; done); do cat /sys/dev/block/$n/inflight; done");
 
     /// <summary>How long something waited behind the end, by the node's own measure.</summary>
     private static async Task<string> HoldsAsync(LabNode node) => string.Join(", ", (await node.DoAsync("GET", "/metrics")).Split('\n')

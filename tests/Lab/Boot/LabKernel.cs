@@ -9,20 +9,31 @@ internal static class LabKernel
         "crc32c_generic", "dm-mod", "dm-thin-pool", "dm-snapshot", "dm-flakey", "dm-delay", "dm-multipath", "dm-round-robin", "softdog", "i6300esb",
     ];
 
+    /// <summary>Files of modules that a host loads when it runs a guest, in that order.</summary>
+    public static IReadOnlyList<string> Virtualization => new KernelModules(Path.Combine(Directory!, "modules")).InOrder(["kvm", "kvm-amd"]);
+
+    public static string Busybox => Path.Combine(Directory!, "busybox");
+
     public static string? Directory => Environment.GetEnvironmentVariable("SPM_LAB");
 
     public static string Image => Path.Combine(Directory!, "vmlinuz");
 
-    public static void WriteInitramfs(string path)
+    /// <summary>Of a virtual host.</summary>
+    public static void WriteInitramfs(string path) => Write(path, "init.sh", Modules);
+
+    /// <summary>Of a guest in a virtual host: it has a disk and nothing else.</summary>
+    public static void WriteGuest(string path) => Write(path, "guest.sh", ["virtio_pci", "virtio_scsi", "sd_mod"]);
+
+    private static void Write(string path, string init, IReadOnlyList<string> modules)
     {
         using var file = File.Create(path);
         var archive = new CpioArchive(file);
         archive.AddDirectory("bin");
         archive.AddDirectory("modules");
-        archive.AddFile("bin/busybox", File.ReadAllBytes(Path.Combine(Directory!, "busybox")));
-        archive.AddFile("init", Resource("init.sh"));
+        archive.AddFile("bin/busybox", File.ReadAllBytes(Busybox));
+        archive.AddFile("init", Resource(init));
         archive.AddFile("agent.sh", Resource("agent.sh"));
-        var order = new KernelModules(Path.Combine(Directory!, "modules")).InOrder(Modules);
+        var order = new KernelModules(Path.Combine(Directory!, "modules")).InOrder(modules);
         foreach (var module in order)
         {
             archive.AddFile($"modules/{Path.GetFileName(module)}", File.ReadAllBytes(module));

@@ -30,7 +30,7 @@ internal static class LabExtends
     /// <returns>Seconds from each request until the device was larger.</returns>
     public static async Task<IReadOnlyList<double>> RunAsync(LabPool pool, LabNode node, string volume, int count)
     {
-        var device = await pool.DeviceAsync(node, volume);
+        var device = await LabPool.DeviceAsync(node, volume);
         var script = Path.Combine(node.Host.Share, "extends.sh");
         await File.WriteAllTextAsync(script, $"address={node.Host.Address} port={LabNode.Port} device={device} volume={volume} count={count}\n{Client}\n");
         var lines = (await node.Host.DoAsync($"bash {script}", TimeSpan.FromHours(1))).Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -59,7 +59,7 @@ internal sealed class LabGuest
         Node = node;
         await node.DoAsync("POST", $"/v1/volumes/{Volume}/activate");
         File.Delete($"{_directory}/stop");
-        _running = node.Host.RunAsync($"cd {_directory}; n={Written}; device={await _pool.DeviceAsync(node, Volume)}\n{Loop}", TimeSpan.FromHours(1));
+        _running = node.Host.RunAsync($"cd {_directory}; n={Written}; device={await LabPool.DeviceAsync(node, Volume)}\n{Loop}", TimeSpan.FromHours(1));
         await WritesOnAsync();
     }
 
@@ -88,7 +88,7 @@ internal sealed class LabGuest
             cd {{_directory}}; trying=$(cat trying)
             for slot in $(seq 0 {{Slots - 1}}); do
                 [ -s acknowledged.$slot ] || continue
-                dd if={{await _pool.DeviceAsync(Node, Volume)}} bs=256k skip=$slot count=1 iflag=direct 2>/dev/null >/tmp/read || echo "slot $slot cannot be read"
+                dd if={{await LabPool.DeviceAsync(Node, Volume)}} bs=256k skip=$slot count=1 iflag=direct 2>/dev/null >/tmp/read || echo "slot $slot cannot be read"
                 cmp -s /tmp/read block$(cat acknowledged.$slot) || [ {{(_running.IsFaulted ? "$trying" : "none")}} = $slot ] || echo "slot $slot"
             done
             """);

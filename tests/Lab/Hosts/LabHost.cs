@@ -48,15 +48,13 @@ internal sealed class LabHost : IAsyncDisposable
         File.Delete(qmpSocket);
         List<string> arguments =
         [
-            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
+            "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
             "-kernel", LabKernel.Image, "-initrd", run.Initramfs,
             "-append", $"console=ttyS0 quiet panic=-1 {Clock} lab.name={name} lab.address={AddressOf(number)} lab.share={share}",
             "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
             "-fsdev", $"local,id=share,path={share},security_model=none", "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-chardev", $"socket,id=agent,path={agentSocket},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=lab",
-            "-netdev", $"socket,id=net,mcast=230.11.12.13:{run.NetworkPort},localaddr=127.0.0.1",
-            "-device", $"virtio-net-pci,netdev=net,id=nic,mac=52:54:00:11:12:{number:x2}",
             "-device", "i6300esb", "-action", "watchdog=reset", "-no-reboot",
             "-qmp", $"unix:{qmpSocket},server=on,wait=off",
             "-device", "virtio-scsi-pci",
@@ -66,7 +64,7 @@ internal sealed class LabHost : IAsyncDisposable
             arguments.AddRange(LabPath.Arguments(lun));
         }
 
-        var process = await run.Children.StartAsync(name, "qemu-system-x86_64", arguments);
+        var process = await (await run.NetworkAsync()).StartAsync(run, name, number, arguments);
         var agent = await LabAgent.ConnectAsync(agentSocket, share, process, stop);
         var monitor = await QmpSession.OpenAsync(await SocketAsync(qmpSocket, process, stop), QmpLimits.Default, TimeProvider.System, stop);
         var host = new LabHost(run, number, process, monitor, agent);

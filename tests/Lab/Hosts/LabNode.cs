@@ -70,6 +70,10 @@ internal sealed class LabNode(LabHost host, string device)
         return body;
     }
 
+    /// <returns>QEMU's options for it.</returns>
+    public async Task<BlockDeviceOptions> ActivateAsync(string volume) =>
+        BlockDeviceOptions.Parse(JsonSerializer.Deserialize<ActivateVolumeReply>(await DoAsync("POST", $"/v1/volumes/{volume}/activate"), Json)!.BlockDevice);
+
     public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
 
     private string LogFile => $"{host.Share}/node.log";

@@ -35,6 +35,7 @@ internal static class LabPath
             // One byte a second: nothing comes through after the first. Zero: no limit; what waits goes on when the node above is opened again.
             json.WriteNumber("bps-total", state == LabPathState.Hanging ? 1 : 0);
             json.WriteNumber("bps-write", state == LabPathState.HoldingWrites ? 1 : 0);
+            json.WriteNumber("iops-total", state == LabPathState.Slow ? 10 : 0);
             json.WriteEndObject();
         }, stop);
         await monitor.ExecuteAsync("blockdev-reopen", json =>

@@ -4,6 +4,9 @@ internal enum LabPathState
 {
     Whole,
 
+    /// <summary>Ten requests a second are done, those that wait one after the other.</summary>
+    Slow,
+
     /// <summary>Every read and write fails.</summary>
     Failing,
 

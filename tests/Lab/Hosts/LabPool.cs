@@ -124,7 +124,7 @@ internal sealed class LabPool : IAsyncDisposable
     private string Logs => string.Join('\n', _nodes.Select(node => node.Log));
 
     /// <summary>Where the kernel of a host has a volume.</summary>
-    public async Task<string> DeviceAsync(LabNode node, string volume) => $"/dev/{(await node.StatusAsync())!.Domain}/{volume}";
+    public static async Task<string> DeviceAsync(LabNode node, string volume) => $"/dev/{(await node.StatusAsync())!.Domain}/{volume}";
 
     public async Task<string> CreateVolumeAsync(LabNode by, int gibibytes = 1)
     {

@@ -8,19 +8,18 @@ internal sealed class LabRun : IAsyncDisposable
 {
     private readonly RunDirectory _directory = RunDirectory.Create(keep: null, neededBytes: 1L << 30);
     private readonly List<LabHost> _hosts = [];
+    private readonly Lazy<Task<LabNetwork>> _network;
 
     private LabRun()
     {
         Children = new ChildProcesses(_directory);
+        _network = new(() => LabNetwork.CreateAsync(this));
         LabKernel.WriteInitramfs(Initramfs);
     }
 
     public ChildProcesses Children { get; }
 
     public string Initramfs => _directory.At("initramfs");
-
-    /// <summary>Every message on the hosts' network is a datagram to this port of a multicast group on loopback.</summary>
-    public int NetworkPort { get; } = Random.Shared.Next(20000, 60000);
 
     public static LabRun Create()
     {
@@ -30,6 +29,9 @@ internal sealed class LabRun : IAsyncDisposable
         Leftovers.Remove(_ => { });
         return new LabRun();
     }
+
+    /// <summary>Made for its first host.</summary>
+    public Task<LabNetwork> NetworkAsync() => _network.Value;
 
     public string At(string name) => _directory.At(name);
 
