@@ -17,8 +17,9 @@ public sealed class MonitorInstruments
             });
         Extends = meter.CreateCounter<long>("spm_guest_extends", "{extend}", "Extends answered, by outcome");
         ThresholdEvents = meter.CreateCounter<long>("spm_guest_threshold_events", "{event}", "BLOCK_WRITE_THRESHOLD of watched disks");
-        Pauses = meter.CreateCounter<long>("spm_guest_pauses", "{pause}", "Guests stopped by QEMU because a disk had no space");
-        Resumes = meter.CreateCounter<long>("spm_guest_resumes", "{resume}", "Guests continued after space arrived");
+        Pauses = meter.CreateCounter<long>("spm_guest_pauses", "{pause}", "Guests stopped by QEMU, by reason: a disk had no space, or its storage failed");
+        Resumes = meter.CreateCounter<long>("spm_guest_resumes", "{resume}", "Guests continued, by reason: space arrived, or the storage is back");
+        Kills = meter.CreateCounter<long>("spm_guest_kills", "{kill}", "Guests ended because they stood on a storage error for too long");
         Sessions = meter.CreateCounter<long>("spm_qmp_sessions", "{session}", "QMP sessions opened");
     }
 
@@ -28,9 +29,19 @@ public sealed class MonitorInstruments
 
     public Counter<long> ThresholdEvents { get; }
 
+    public Counter<long> Kills { get; }
+
+    /// <summary>Tag <c>reason</c>; use <see cref="Paused"/>.</summary>
     public Counter<long> Pauses { get; }
 
+    /// <summary>Tag <c>reason</c>; use <see cref="Resumed"/>.</summary>
     public Counter<long> Resumes { get; }
 
     public Counter<long> Sessions { get; }
+
+    public void Paused(bool byError) => Pauses.Add(1, Reason(byError));
+
+    public void Resumed(bool byError) => Resumes.Add(1, Reason(byError));
+
+    private static KeyValuePair<string, object?> Reason(bool error) => new("reason", error ? "storage" : "space");
 }

@@ -177,7 +177,7 @@ static class NodeComposition
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log) { Mapped = mapped };
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
-            growth, policy, BootClock, new MonitorInstruments(metrics.Meter));
+            growth, new StorageProbe(domain.Uuid, membership, maps, () => node!.Activator), policy, BootClock, new MonitorInstruments(metrics.Meter), log);
         var space = new SpaceMonitor(domain.Devices, BootClock, log);
         var counters = new PoolCounters
         {
@@ -243,7 +243,7 @@ static class NodeComposition
             group?.LogicalVolumes.Count(lv => !Volumes.Domain.SpecialVolumes.IsSpecial(lv.Name)),
             node.Activator.Active.Sum(a => (long)a.Export.HeldWrites), node.Membership.Guard.Watchdog.IsUnsafe, node.Membership.Guard.Watchdog.IsArmed,
             space?.SizeBytes, space?.ReserveBytes, space is { } now ? node.Space?.Watch.TimeToFull(now)?.TotalSeconds : null, space is null ? null : (int?)node.Space?.Watch.Level,
-            [.. (node.Paths?.Current ?? []).Select(device => new PathReading(device.Map.Name, device.Map.Usable, device.Map.Failed))]);
+            [.. (node.Paths?.Current ?? []).Select(device => new PathReading(device.Map.Name, device.Map.Usable, device.Map.Failed))], node.Guests.OnStorageError.Count());
     }
 
     static OfflinePorts OfflinePorts()

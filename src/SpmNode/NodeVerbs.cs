@@ -178,6 +178,7 @@ sealed class NodeVerbs : INodeVerbs
             warnings.Add($"{device} of the domain is not seen by this host: volumes that lie there cannot be used here, and nothing is given away there");
         }
         warnings.AddRange(node.Paths?.Warnings ?? []);
+        warnings.AddRange(node.Guests.OnStorageError.Select(guest => $"guest '{guest.Name}' stands on a storage error{(guest.Why is { } why ? $": {why}" : "")}"));
         if (node.SleepWatch?.Problem is { } sleepless)
         {
             warnings.Add(sleepless);

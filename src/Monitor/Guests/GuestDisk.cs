@@ -32,6 +32,9 @@ internal sealed class GuestDisk(VolumeKey volume, string nodeName, GrowthPolicy 
     /// <summary>The guest was found paused by this disk before its sizes were known.</summary>
     public bool FoundPaused { get; set; }
 
+    /// <summary>The guest stands because I/O on this disk failed.</summary>
+    public bool Failed { get; set; }
+
     /// <summary>Threshold set or fired since the look under way began: what that look says about it is old.</summary>
     public bool ThresholdTouched { get; set; }
 
@@ -42,7 +45,7 @@ internal sealed class GuestDisk(VolumeKey volume, string nodeName, GrowthPolicy 
     /// <summary>When the event came that made space necessary; null while there is enough. Refusals and retries do not move it.</summary>
     public long? NeededSince { get; set; }
 
-    public DiskState Snapshot => new(volume, NodeName, Watch.Phase, Watch.Paused, Watch.AllocatedBytes, Watch.MaximumBytes,
+    public DiskState Snapshot => new(volume, NodeName, Watch.Phase, Watch.Paused, Failed, Watch.AllocatedBytes, Watch.MaximumBytes,
         Watch.HighestBytes, Watch.ThresholdBytes, Extends, LastLatency, rate.BytesPerSecond, latency,
         Trouble.Length > 0 ? Trouble : Watch.Detail);
 

@@ -23,6 +23,12 @@ internal sealed class GuestDisks(
     public bool? HasSpace(string nodeName) =>
         OfNode(nodeName) is { } disk ? disk is { Attached: true, Watch: { Paused: true, HasSpace: true } } : null;
 
+    /// <summary>Volumes under the disks whose I/O failed.</summary>
+    public IReadOnlyList<VolumeKey> Failed => [.. disks.Where(disk => disk.Failed).Select(disk => disk.Volume)];
+
+    /// <summary>Null when it is none of ours.</summary>
+    public VolumeKey? VolumeOf(string nodeName) => OfNode(nodeName)?.Volume;
+
     public void ThresholdPassed(QmpEvent happened)
     {
         var data = happened.Data;
@@ -48,7 +54,7 @@ internal sealed class GuestDisks(
             return true;
         }
         if (!disk.Watch.Paused)
-            instruments.Pauses.Add(1);
+            instruments.Paused(byError: false);
         Step(disk, new DiskInput.NoSpace(), timestamp);
         return true;
     }
@@ -57,7 +63,7 @@ internal sealed class GuestDisks(
     {
         foreach (var disk in disks)
         {
-            disk.FoundPaused = false;
+            (disk.FoundPaused, disk.Failed) = (false, false);
             Step(disk, new DiskInput.Resumed());
         }
     }
@@ -95,13 +101,11 @@ internal sealed class GuestDisks(
         foreach (var disk in disks.Where(disk => disk.Present && !present.Contains(disk)))
             Detach(disk, $"node {disk.NodeName} is gone: the disk was pulled out or replaced");
 
-        var outOfSpace = look.Devices.Where(device => device.IoStatus == "nospace")
-            .Select(device => BlockLook.Bottom(below, device.NodeName)).ToHashSet();
         foreach (var disk in disks.Where(disk => disk.Attached))
             Step(disk, new DiskInput.Polled(look.HighestBytes.GetValueOrDefault(disk.NodeName),
                 disk.ThresholdTouched ? null : look.Nodes[disk.NodeName].WriteThresholdBytes));
         if (pausesHold)
-            ApplyPauses(look.RunStatus, outOfSpace);
+            ApplyPauses(look);
     }
 
     public void DetachAll(string reason)
@@ -110,10 +114,15 @@ internal sealed class GuestDisks(
             Detach(disk, reason);
     }
 
-    private void ApplyPauses(string runStatus, HashSet<string> outOfSpace)
+    private void ApplyPauses(BlockLook look)
     {
+        HashSet<string> Bottoms(string ioStatus) =>
+            [.. look.Devices.Where(device => device.IoStatus == ioStatus).Select(device => BlockLook.Bottom(below, device.NodeName))];
+
+        var (runStatus, outOfSpace, failed) = (look.RunStatus, Bottoms("nospace"), Bottoms("failed"));
         foreach (var disk in disks.Where(disk => disk.Present))
         {
+            disk.Failed = failed.Contains(disk.NodeName) && runStatus != "running";
             var paused = outOfSpace.Contains(disk.NodeName) && runStatus != "running";
             if (paused && !disk.Watch.Paused)
                 NoSpace(disk.NodeName, clock.GetTimestamp());
@@ -185,7 +194,7 @@ internal sealed class GuestDisks(
 
     private void Detach(GuestDisk disk, string reason)
     {
-        (disk.Present, disk.Attached, disk.Attaching, disk.FoundPaused, disk.Trouble) = (false, false, false, false, "");
+        (disk.Present, disk.Attached, disk.Attaching, disk.FoundPaused, disk.Failed, disk.Trouble) = (false, false, false, false, false, "");
         disk.Attachment++;
         Step(disk, new DiskInput.Detached(reason));
     }

@@ -5,5 +5,7 @@ namespace OvirtSpm.Monitor.Guests;
 /// <param name="RunStatus">QEMU's own word: running, io-error, paused…; "unknown" without a session.</param>
 /// <param name="Detail">Why it is not connected, or not resumed; empty otherwise.</param>
 /// <param name="Sessions">QMP sessions opened so far: above 1 the monitor was lost and found again.</param>
+/// <param name="StandsOnError">QEMU stopped it because I/O on a disk of this pool failed, and it stands.</param>
 public sealed record GuestState(
-    string Name, bool Connected, string RunStatus, string Detail, long Sessions, IReadOnlyList<DiskState> Disks);
+    string Name, bool Connected, string RunStatus, string Detail, long Sessions, IReadOnlyList<DiskState> Disks, PausePolicy Policy,
+    bool StandsOnError);

@@ -10,7 +10,7 @@ namespace OvirtSpm.Monitor.Guests;
 /// there and put their outcome back into the queue. So a slow answer for one disk holds up no other, and nothing needs a lock.
 /// The loop may run on the thread of whoever put an action in; it holds that thread only for the action.
 /// </remarks>
-public sealed class GuestWatch
+public sealed partial class GuestWatch
 {
     private readonly QmpConnection connection;
     private readonly GuestDisks disks;
@@ -25,23 +25,24 @@ public sealed class GuestWatch
     private ITimer? lookTimer;
     private QmpSession? session;
     private long sessions, runChanges;
-    private bool looked, looking, lookAgain, resuming, resumeAgain;
-    private string runStatus = "unknown", lookTrouble = "", resumeTrouble = "";
+    private bool looked, looking, lookAgain;
+    private string runStatus = "unknown", lookTrouble = "";
     private volatile GuestState state;
 
     /// <param name="transport">To the guest's own QMP socket: QEMU serves one client per socket.</param>
     /// <param name="findVolume">Which volume a node is the protocol layer of; null for every node that is none.
     /// <see cref="NodeDescription.NbdSocketPath"/> and <see cref="VolumeKey.FromSocketPath"/> do it for served volumes.</param>
     public GuestWatch(
-        IQmpTransport transport, Func<NodeDescription, VolumeKey?> findVolume, IExtendRequests requests, GrowthPolicy policy,
+        IQmpTransport transport, Func<NodeDescription, VolumeKey?> findVolume, IExtendRequests requests, IStorageProbe storage, GrowthPolicy policy,
         TimeProvider clock, MonitorInstruments instruments, GuestWatchOptions? options = null)
     {
         this.options = options ?? GuestWatchOptions.Default;
-        (this.clock, this.instruments, name) = (clock, instruments, transport.Name);
+        (this.storage, this.clock, this.instruments, name) = (storage, clock, instruments, transport.Name);
+        pause = new(this.options.Pauses);
         connection = new(transport, this.options.Limits, this.options.Reconnect, clock);
         connection.Changed += () => Post(static () => { });
         disks = new(findVolume, requests, policy, clock, instruments, this.options, Post, SetThreshold, Resume);
-        state = new(name, false, runStatus, connection.Trouble, 0, []);
+        state = new(name, false, runStatus, connection.Trouble, 0, [], pause.Policy, false);
     }
 
     /// <summary>Snapshot; safe to read from anywhere.</summary>
@@ -84,8 +85,8 @@ public sealed class GuestWatch
     private void Publish()
     {
         var connected = session is not null && looked;
-        var words = session is null ? connection.Trouble : lookTrouble.Length > 0 ? lookTrouble : resumeTrouble;
-        state = new(name, connected, session is null ? "unknown" : runStatus, words, sessions, disks.Snapshot());
+        var words = session is null ? killed.Length > 0 ? killed : connection.Trouble : lookTrouble.Length > 0 ? lookTrouble : resumeTrouble;
+        state = new(name, connected, session is null ? "unknown" : runStatus, words, sessions, disks.Snapshot(), pause.Policy, pause.Stands);
         Changed?.Invoke(state);
     }
 
@@ -111,8 +112,8 @@ public sealed class GuestWatch
 
     private void Begin(QmpSession opened)
     {
-        (session, looked, looking, lookAgain, resuming, resumeAgain) = (opened, false, false, false, false, false);
-        (lookTrouble, resumeTrouble) = ("", "");
+        (session, looked, looking, lookAgain, lookTrouble) = (opened, false, false, false, "");
+        BeginPauses();
         sessions++;
         instruments.Sessions.Add(1);
         Look();
@@ -123,6 +124,7 @@ public sealed class GuestWatch
         if (session != ended)
             return;
         session = null;
+        pause = pause.Interrupted();
         disks.DetachAll($"the monitor is lost: {reason}");
     }
 
@@ -143,7 +145,7 @@ public sealed class GuestWatch
                     Look(); // a disk plugged in since the last look
                 break;
             case "RESUME":
-                (runChanges, runStatus, resumeTrouble) = (runChanges + 1, "running", "");
+                (runChanges, runStatus, resumeTrouble, pause) = (runChanges + 1, "running", "", pause.Interrupted());
                 disks.Resumed();
                 break;
             case "STOP":
@@ -171,9 +173,9 @@ public sealed class GuestWatch
         disks.BeginLook();
         Begin(async () =>
         {
-            var before = runChanges;
+            var (before, began) = (runChanges, Now);
             var look = await BlockLook.TakeAsync(current, stop);
-            return () => Seen(look, before == runChanges);
+            return () => Seen(look, began, before == runChanges);
         }, current, trouble =>
         {
             lookTrouble = $"cannot read the guest's disks: {trouble}";
@@ -181,14 +183,16 @@ public sealed class GuestWatch
         });
     }
 
-    private void Seen(BlockLook look, bool sameRun)
+    private void Seen(BlockLook look, TimeSpan began, bool sameRun)
     {
         runStatus = look.RunStatus;
         (looked, lookTrouble) = (true, "");
         // A pause or resume that happened while looking makes what was seen of pauses old; the next look tells.
         disks.Seen(look, sameRun);
+        if (sameRun)
+            SeenRun(look, began);
         lookAgain |= !sameRun;
-        FinishLook(disks.NeedPolling ? options.UnarmedPollInterval : options.PollInterval);
+        FinishLook(disks.NeedPolling || NeedsClosePolling ? options.UnarmedPollInterval : options.PollInterval);
     }
 
     private void FinishLook(TimeSpan next)
@@ -221,65 +225,6 @@ public sealed class GuestWatch
             disks.ThresholdFailed(disk, $"the threshold of node {node} was not set: {trouble}");
             lookTimer!.Change(options.UnarmedPollInterval, Timeout.InfiniteTimeSpan);
         });
-    }
-
-    private void Resume()
-    {
-        if (session is not { } current || !disks.AllPausedHaveSpace)
-            return;
-        if (resuming)
-        {
-            resumeAgain = true;
-            return;
-        }
-        resuming = true;
-        Begin(async () =>
-        {
-            var before = runChanges;
-            var status = current.ExecuteAsync("query-status", null, stop).AsTask();
-            var devices = current.ExecuteAsync("query-block", null, stop).AsTask();
-            await Task.WhenAll(status, devices);
-            var (word, list) = ((await status).Text("status") ?? "unknown", BlockLook.ReadDevices(await devices));
-            return () => Resume(current, ResumeRule.Judge(word, list, disks.HasSpace), before == runChanges);
-        }, current, FinishResume);
-    }
-
-    private void Resume(QmpSession current, ResumeVerdict verdict, bool sameRun)
-    {
-        switch (verdict)
-        {
-            case ResumeVerdict.Continue:
-                Begin(async () =>
-                {
-                    await current.ExecuteAsync("cont", null, stop);
-                    return () =>
-                    {
-                        // The RESUME event says when; the reply to cont only says that QEMU heard.
-                        instruments.Resumes.Add(1);
-                        FinishResume("");
-                    };
-                }, current, trouble => FinishResume($"space arrived, but the guest was not continued: {trouble}"));
-                break;
-            case ResumeVerdict.Runs when sameRun:
-                disks.Resumed();
-                FinishResume("");
-                break;
-            case ResumeVerdict.Leave leave:
-                FinishResume(leave.Reason);
-                break;
-            default:
-                FinishResume("");
-                break;
-        }
-    }
-
-    private void FinishResume(string trouble)
-    {
-        (resuming, resumeTrouble) = (false, trouble);
-        if (!resumeAgain)
-            return;
-        resumeAgain = false;
-        Resume();
     }
 
     /// <summary>Begins a conversation with QEMU; what it returns is done by the loop, if the session is still the same then.</summary>

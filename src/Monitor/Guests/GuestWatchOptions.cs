@@ -18,6 +18,12 @@ public sealed record GuestWatchOptions
     /// <summary>An extend without an answer counts as refused after this and is asked again.</summary>
     public TimeSpan AskTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Storage that has not answered a probe by then is not whole; asked again with the next look.</summary>
+    public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Until <see cref="GuestWatch.Use"/> says otherwise.</summary>
+    public PausePolicy Pauses { get; init; } = PausePolicy.Default;
+
     public BackOff AskAgain { get; init; } = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
 
     public BackOff Reconnect { get; init; } = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));

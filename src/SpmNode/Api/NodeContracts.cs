@@ -44,9 +44,15 @@ public sealed record HostReply(
     int HostId, string Name, string State, ulong Generation, string? Url, string Role, double? SinceSeconds, string? Watchdog, string? Build,
     int Preference, bool Maintenance);
 
-public sealed record WatchGuestRequest(string Qmp, string? Name);
+/// <param name="ResumeBehavior">After a storage error, in oVirt's words: <c>auto_resume</c> (of a new guest unless said), <c>leave_paused</c> or <c>kill</c>.</param>
+/// <param name="KillAfterSeconds">For <c>kill</c>: the longest it may have stood and still go on.</param>
+public sealed record WatchGuestRequest(string Qmp, string? Name, string? ResumeBehavior = null, double? KillAfterSeconds = null);
 
-public sealed record GuestReply(string Name, string Qmp, string State, IReadOnlyList<GuestDiskReply> Disks);
+/// <param name="Why">Why it stands, when it does.</param>
+/// <param name="StorageError">It stands because I/O on a disk of this pool failed.</param>
+public sealed record GuestReply(
+    string Name, string Qmp, string State, IReadOnlyList<GuestDiskReply> Disks, string? Why = null, bool StorageError = false, string? ResumeBehavior = null,
+    double? KillAfterSeconds = null);
 
 public sealed record GuestDiskReply(
     string Volume,

@@ -52,6 +52,7 @@ public sealed class NodeMetrics : IDisposable
         Gauge("spm_space_level", null, "0 ample, 1 low, 2 soon full, 3 only the reserve is left, 4 full.", now => now.SpaceLevel);
         Gauge("spm_volumes", null, "Volumes in the pool.", now => now.Volumes);
         Gauge("spm_nbd_held_writes", null, "Guest writes waiting past the end of their volume.", now => now.HeldWrites);
+        Gauge("spm_guests_on_storage_error", null, "Watched guests that QEMU stopped because their storage failed, and that stand.", now => now.GuestsOnStorageError);
         Gauge("spm_watchdog_unsafe", null, "1 without a watchdog: a write already queued may land after the deadline.", now => now.WatchdogUnsafe ? 1 : 0);
         Gauge("spm_watchdog_armed", null, "1 while a watchdog resets this host unless it is fed: the SPM lease or a write under it is outstanding.", now => now.WatchdogArmed ? 1 : 0);
         meter.CreateObservableGauge("spm_device_paths", ObservePaths, null, "Paths of this host to a multipath device of the domain, by state.");

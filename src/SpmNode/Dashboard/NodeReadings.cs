@@ -14,6 +14,7 @@ namespace OvirtSpm.Node.Dashboard;
 /// <param name="SecondsToFull">At the rate of the last minutes; null while nothing is allocated.</param>
 /// <param name="SpaceLevel">0 ample, 1 low, 2 soon full, 3 only the reserve left, 4 full.</param>
 /// <param name="Devices">The domain's multipath devices.</param>
+/// <param name="GuestsOnStorageError">Watched guests that stand because their storage failed.</param>
 public sealed record NodeReadings(
     string Role,
     ulong Epoch,
@@ -27,7 +28,8 @@ public sealed record NodeReadings(
     long? ReserveBytes = null,
     double? SecondsToFull = null,
     int? SpaceLevel = null,
-    IReadOnlyList<PathReading>? Devices = null);
+    IReadOnlyList<PathReading>? Devices = null,
+    int GuestsOnStorageError = 0);
 
 /// <summary>Paths to one device of the domain.</summary>
 public sealed record PathReading(string Device, int Usable, int Failed);

@@ -10,14 +10,17 @@ namespace OvirtSpm.Node.Guests;
 
 /// <summary>The guests this node watches: one loop each.</summary>
 sealed class GuestService(
-    Func<string, IQmpTransport> transport, Func<string, VolumeKey?> volumeOfSocket, IExtendRequests requests, GrowthPolicy policy,
-    TimeProvider clock, MonitorInstruments instruments)
+    Func<string, IQmpTransport> transport, Func<string, VolumeKey?> volumeOfSocket, IExtendRequests requests, IStorageProbe storage, GrowthPolicy policy,
+    TimeProvider clock, MonitorInstruments instruments, Action<string> log)
 {
     readonly ConcurrentDictionary<string, Watched> guests = [];
 
     public IReadOnlyList<GuestReply> Guests() => [.. guests.Values.Select(guest => guest.Describe()).OrderBy(guest => guest.Name, StringComparer.Ordinal)];
 
-    /// <summary>Begins to watch a guest; asking twice is harmless.</summary>
+    /// <summary>Those that stand because I/O on a disk of this pool failed.</summary>
+    public IEnumerable<GuestReply> OnStorageError => guests.Values.Where(guest => guest.Watch.State.StandsOnError).Select(guest => guest.Describe());
+
+    /// <summary>Begins to watch a guest; asking again changes what becomes of it after a storage error.</summary>
     public GuestReply Watch(WatchGuestRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Qmp) || !Path.IsPathRooted(request.Qmp))
@@ -28,12 +31,16 @@ sealed class GuestService(
         Watched guest;
         lock (guests)
         {
+            if (guests.TryGetValue(name, out var known) && known.Qmp != request.Qmp)
+            {
+                throw Refusal.Conflict($"a guest '{name}' is watched at {known.Qmp} already. Give this one another name.");
+            }
+            var pauses = ResumeBehaviors.Policy(request, known?.Watch.State.Policy);
             // Two askers at once would start two loops, and one of them would never be stopped.
-            guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp));
+            guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp, pauses));
+            known?.Watch.Use(pauses);
         }
-        return guest.Qmp == request.Qmp
-            ? guest.Describe()
-            : throw Refusal.Conflict($"a guest '{name}' is watched at {guest.Qmp} already. Give this one another name.");
+        return guest.Describe();
     }
 
     public async Task ForgetAsync(string name)
@@ -78,11 +85,12 @@ sealed class GuestService(
                 : "not measured yet: the minimum");
     }
 
-    Watched Start(string name, string qmp)
+    Watched Start(string name, string qmp, PausePolicy pauses)
     {
         var watch = new GuestWatch(
-            transport(qmp), node => (node.NbdSocketPath ?? node.DevicePath) is { } path ? volumeOfSocket(path) : null, requests, Decide, clock, instruments);
-        return new Watched(name, qmp, watch, Weigh);
+            transport(qmp), node => (node.NbdSocketPath ?? node.DevicePath) is { } path ? volumeOfSocket(path) : null, requests, storage, Decide, clock, instruments,
+            GuestWatchOptions.Default with { Pauses = pauses });
+        return new Watched(name, qmp, watch, Weigh, log);
     }
 
     GrowthDecision Decide(GrowthInput input)
@@ -103,10 +111,12 @@ sealed class GuestService(
         readonly Lock guard = new();
         readonly Task running;
         readonly Func<DiskState, GrowthReply> weigh;
+        readonly Action<string> log;
+        bool stood;
 
-        public Watched(string name, string qmp, GuestWatch watch, Func<DiskState, GrowthReply> weigh)
+        public Watched(string name, string qmp, GuestWatch watch, Func<DiskState, GrowthReply> weigh, Action<string> log)
         {
-            (Name, Qmp, Watch, this.weigh) = (name, qmp, watch, weigh);
+            (Name, Qmp, Watch, this.weigh, this.log) = (name, qmp, watch, weigh, log);
             watch.Changed += Remember;
             running = watch.RunAsync(stop.Token);
         }
@@ -130,14 +140,16 @@ sealed class GuestService(
             lock (guard)
             {
                 return new GuestReply(
-                    Name, Qmp, state.Connected ? state.RunStatus : $"not connected: {state.Detail}", [.. state.Disks.Select(Describe)]);
+                    Name, Qmp, state.Connected ? state.RunStatus : $"not connected: {state.Detail}", [.. state.Disks.Select(Describe)],
+                    state is { Connected: true, Detail.Length: > 0 } ? state.Detail : null, state.StandsOnError, ResumeBehaviors.Name(state.Policy.Behavior),
+                    state.Policy.Behavior is ResumeBehavior.Kill ? state.Policy.KillAfter.TotalSeconds : null);
             }
         }
 
         public DiskState? Disk(Guid volume) => Watch.State.Disks.FirstOrDefault(disk => disk.Volume.Volume == volume);
 
         GuestDiskReply Describe(DiskState disk) => new(
-            disk.Volume.Volume.ToString(), disk.PausedForSpace ? "paused" : disk.Phase.ToString().ToLowerInvariant(), disk.AllocatedBytes,
+            disk.Volume.Volume.ToString(), disk.PausedForSpace ? "paused" : disk.Failed ? "failed" : disk.Phase.ToString().ToLowerInvariant(), disk.AllocatedBytes,
             disk.HighestWrittenBytes, disk.ThresholdBytes, (int)disk.Extends, disk.LastLatency?.TotalMilliseconds,
             disk.Detail.Length > 0 ? disk.Detail : null, history.TryGetValue(disk.Volume, out var seen) ? [.. seen.Milliseconds] : [], weigh(disk));
 
@@ -146,6 +158,12 @@ sealed class GuestService(
         {
             lock (guard)
             {
+                if (state.StandsOnError != stood)
+                {
+                    stood = state.StandsOnError;
+                    log($"guest '{Name}' {(stood ? $"stands on a storage error; its resume behavior is {ResumeBehaviors.Name(state.Policy.Behavior)}"
+                        : state.Connected ? $"stands on no storage error any more: {state.RunStatus}" : state.Detail)}");
+                }
                 foreach (var disk in state.Disks.Where(disk => disk.LastLatency is not null))
                 {
                     var seen = history.GetValueOrDefault(disk.Volume, (0, []));

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using OvirtSpm.Interop.Qemu;
+using OvirtSpm.Monitor.Guests;
 
 namespace OvirtSpm.Interop.Guest;
 
@@ -84,6 +85,64 @@ public sealed class GuestPauseTests : IDisposable
         await qemu.ExecuteAsync("cont");
         await GuestIsDoneAsync(run);
         await VerifyAsync(qemu);
+    }
+
+    [Fact]
+    public async Task A_storage_error_pauses_the_guest_and_it_goes_on_when_the_storage_is_back()
+    {
+        await using var disk = await NewDiskAsync(allocated: 32 * MiB);
+        disk.WritesUntilFailure = 100;
+        await using var qemu = await StartGuestAsync(disk);
+        await using var run = new QemuWatchRun(qemu.WatchTransport, disk, chunkBytes: 4 * MiB);
+        await FailsAsync(disk, run);
+        Assert.Equal("io-error", (await qemu.ExecuteAsync("query-status")).GetProperty("status").GetString());
+        await run.UntilAsync(state => state is { StandsOnError: true } && state.Detail.Contains("the disk fails"), "standing, with the reason");
+
+        disk.Fails = false;
+        await GuestIsDoneAsync(run);
+        await VerifyAsync(qemu);
+    }
+
+    [Fact]
+    public async Task A_guest_that_is_left_paused_goes_on_when_a_person_continues_it()
+    {
+        await using var disk = await NewDiskAsync(allocated: 32 * MiB);
+        disk.WritesUntilFailure = 100;
+        await using var qemu = await StartGuestAsync(disk);
+        await using var run = new QemuWatchRun(qemu.WatchTransport, disk, chunkBytes: 4 * MiB, new PausePolicy(ResumeBehavior.LeavePaused, TimeSpan.Zero));
+        await FailsAsync(disk, run);
+        disk.Fails = false;
+        // Two looks of the watch since the storage is back.
+        run.Watch.LookNow();
+        await run.UntilAsync(state => state.Detail.Contains("left paused by its policy"), "left paused");
+        run.Watch.LookNow();
+        await run.UntilAsync(state => state is { StandsOnError: true, RunStatus: "io-error" }, "still standing");
+        Assert.Equal("io-error", (await qemu.ExecuteAsync("query-status")).GetProperty("status").GetString());
+
+        await qemu.ExecuteAsync("cont");
+        await GuestIsDoneAsync(run);
+        await VerifyAsync(qemu);
+    }
+
+    [Fact]
+    public async Task A_guest_to_be_killed_is_ended_when_its_storage_stays_away()
+    {
+        await using var disk = await NewDiskAsync(allocated: 32 * MiB);
+        disk.WritesUntilFailure = 100;
+        await using var qemu = await StartGuestAsync(disk);
+        await using var run = new QemuWatchRun(qemu.WatchTransport, disk, chunkBytes: 4 * MiB, new PausePolicy(ResumeBehavior.Kill, TimeSpan.FromSeconds(3)));
+        await FailsAsync(disk, run);
+        await run.UntilAsync(state => state.Detail.Contains("killed by its policy"), "killed");
+        await qemu.ExitedAsync().WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    /// In the midst of the guest's writes.
+    private async Task FailsAsync(QemuNbdDisk disk, QemuWatchRun run)
+    {
+        await run.UntilAsync(state => state is { StandsOnError: true, RunStatus: "io-error", Disks: [{ Failed: true, PausedForSpace: false }] }, "standing on an error");
+        Assert.True(disk.Fails);
+        Assert.DoesNotContain('!', Serial());
+        Assert.InRange(Serial().Length, 1, (int)EndSector / BootSectorGuest.SectorsPerWrite - 1);
     }
 
     private async Task<QemuNbdDisk> NewDiskAsync(long allocated)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using OvirtSpm.Monitor.Guests;
 using OvirtSpm.Monitor.Watermark;
 
 namespace OvirtSpm.Interop.Qemu;
@@ -9,9 +10,9 @@ namespace OvirtSpm.Interop.Qemu;
 /// A write behind the allocated end fails with ENOSPC, or waits when <see cref="HoldsWrites"/> is set. The bytes are in one sparse file
 /// for other tools to read. Protocol: fixed newstyle, simple replies (github.com/NetworkBlockDevice/nbd, doc/proto.md).
 /// </remarks>
-internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
+internal sealed class QemuNbdDisk : IExtendRequests, IStorageProbe, IAsyncDisposable
 {
-    public const int NoSpace = 28;
+    public const int NoSpace = 28, InputOutput = 5;
 
     /// <summary>In a row, for <see cref="ExtendsTooLate"/>: eleven seconds, in which any guest reaches the end.</summary>
     private const int MostRefusals = 7;
@@ -67,6 +68,12 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
     /// <summary>Set: an extend is refused until a write has failed, so each comes too late.</summary>
     public bool ExtendsTooLate { get; set; }
 
+    /// <summary>Set: every request fails with an I/O error.</summary>
+    public bool Fails { get; set; }
+
+    /// <summary>Writes until that is set by itself; 0 for never.</summary>
+    public int WritesUntilFailure;
+
     /// <summary>Completes with the first held write.</summary>
     public Task FirstHeld => firstHeld.Task;
 
@@ -92,6 +99,9 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
         Grow(absoluteBytes);
         return new(new ExtendAnswer.Extended(AllocatedBytes));
     }
+
+    public ValueTask<StorageVerdict> ProbeAsync(VolumeKey volume, CancellationToken stop) =>
+        new(Fails ? new StorageVerdict.Broken("the disk fails") : new StorageVerdict.Whole());
 
     public ValueTask<VolumeSizes?> SizesAsync(VolumeKey volume, CancellationToken stop) =>
         new(new VolumeSizes(AllocatedBytes, MaximumBytes));
@@ -168,15 +178,19 @@ internal sealed class QemuNbdDisk : IExtendRequests, IAsyncDisposable
         try
         {
             uint error = 0;
-            if (type is 1 or 6)
+            if (type is 1 or 6 && Interlocked.Decrement(ref WritesUntilFailure) == 0)
+                Fails = true;
+            if (Fails)
+                error = InputOutput;
+            else if (type is 1 or 6)
                 error = await WriteAsync(offset, data);
             else if (type == 0)
                 RandomAccess.Read(file, data, offset);
-            var reply = new byte[16 + (type == 0 ? data.Length : 0)];
+            var reply = new byte[16 + (type == 0 && error == 0 ? data.Length : 0)]; // an error comes without data
             BinaryPrimitives.WriteUInt32BigEndian(reply, 0x67446698);
             BinaryPrimitives.WriteUInt32BigEndian(reply.AsSpan(4), error);
             BinaryPrimitives.WriteUInt64BigEndian(reply.AsSpan(8), handle);
-            if (type == 0)
+            if (type == 0 && error == 0)
                 data.CopyTo(reply, 16);
             await replying.WaitAsync(stop.Token);
             try

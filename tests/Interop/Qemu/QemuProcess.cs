@@ -54,6 +54,8 @@ internal sealed class QemuProcess : IAsyncDisposable
         await process.WaitForExitAsync();
     }
 
+    public Task ExitedAsync() => process.WaitForExitAsync();
+
     public async ValueTask DisposeAsync()
     {
         if (ended)

@@ -17,7 +17,7 @@ internal sealed class QemuWatchRun : IAsyncDisposable
     private readonly Task running;
 
     /// <param name="chunkBytes">Asked for at a time; the threshold lies half of it before the end.</param>
-    public QemuWatchRun(Monitor.Qmp.IQmpTransport transport, QemuNbdDisk disk, long chunkBytes)
+    public QemuWatchRun(Monitor.Qmp.IQmpTransport transport, QemuNbdDisk disk, long chunkBytes, PausePolicy? pauses = null)
     {
         listener.InstrumentPublished = (instrument, to) =>
         {
@@ -30,11 +30,11 @@ internal sealed class QemuWatchRun : IAsyncDisposable
                 latencies.Add(value);
         });
         listener.Start();
-        Watch = new(transport, node => node.NbdSocketPath == disk.SocketPath ? Key : null, disk,
+        Watch = new(transport, node => node.NbdSocketPath == disk.SocketPath ? Key : null, disk, disk,
             input => input.AllocatedBytes >= input.MaximumBytes
                 ? new(input.AllocatedBytes, null)
                 : new(Math.Min(input.AllocatedBytes + chunkBytes, input.MaximumBytes), input.AllocatedBytes - chunkBytes / 2),
-            TimeProvider.System, new MonitorInstruments(meter));
+            TimeProvider.System, new MonitorInstruments(meter), GuestWatchOptions.Default with { Pauses = pauses ?? PausePolicy.Default });
         running = Watch.RunAsync(stop.Token);
     }
 

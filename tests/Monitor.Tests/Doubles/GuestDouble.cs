@@ -103,6 +103,11 @@ internal sealed class GuestDouble
                 Server.Event("RESUME", "{}");
                 disks.ForEach(Settle);
                 return "{}";
+            case "quit":
+                Acts.Add("quit");
+                Server.Listening = false;
+                Server.Hangup();
+                return "{}";
             default:
                 throw new QmpCommandException(command, "CommandNotFound", $"The command {command} has not been found");
         }

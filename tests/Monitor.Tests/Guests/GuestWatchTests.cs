@@ -20,7 +20,7 @@ public sealed class GuestWatchTests : IDisposable
     public GuestWatchTests()
     {
         SynchronizationContext.SetSynchronizationContext(null);
-        watch = new(guest.Server, node => node.NbdSocketPath is { } path ? VolumeKey.FromSocketPath(path) : null, spm, Policy, clock, new(meter));
+        watch = new(guest.Server, node => node.NbdSocketPath is { } path ? VolumeKey.FromSocketPath(path) : null, spm, new ProbeDouble(), Policy, clock, new(meter));
         spm.Grown = (volume, bytes) => disks.Where(disk => Key(disks.IndexOf(disk)) == volume).ToList().ForEach(disk => disk.AllocatedBytes = bytes);
     }
 
@@ -157,17 +157,6 @@ public sealed class GuestWatchTests : IDisposable
         guest.Status = "io-error";
         clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Contains("cont", guest.Acts);
-    }
-
-    [Fact]
-    public void An_IO_error_that_is_not_for_space_is_left_alone()
-    {
-        Start(200);
-        guest.IoError(disks[0], nospace: false);
-        clock.Advance(TimeSpan.FromMinutes(2));
-        Assert.DoesNotContain("cont", guest.Acts);
-        Assert.Empty(spm.Asked);
-        Assert.Equal("io-error", watch.State.RunStatus);
     }
 
     [Fact]

@@ -243,7 +243,9 @@ internal sealed class PoolHost
         var activator = new VolumeActivator(
             domain, membership, maps, new SimServer(this, life), volume => growth.ForHeldWrites(volume, _ => world.Stats.Grown++), "/run",
             HoldLimit, clock, new ExportMetrics(meter), Log);
-        var guestService = new GuestService(_ => throw new IOException("no monitors here"), _ => null, growth, policy, clock, new MonitorInstruments(meter));
+        var guestService = new GuestService(
+            _ => throw new IOException("no monitors here"), _ => null, growth, new StorageProbe(domain.Uuid, membership, maps, () => activator), policy, clock,
+            new MonitorInstruments(meter), Log);
         node = Node = new HostNode(
             domain, membership, maps, activator, guestService, new SimImager(world, lun), clock, world.Choice, new PoolCounters(), Log);
         await node.RunAsync(() => LeftServed = [], stop);

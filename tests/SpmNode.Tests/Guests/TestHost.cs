@@ -33,6 +33,7 @@ sealed class TestHost : IVolumeServer, IClusterTransport
             domain, Membership, Maps, this, volume => new GrowthCallback((wanted, stop) => AskForHeld(volume, wanted, stop)), "/run", TimeSpan.FromSeconds(20), clock,
             new ExportMetrics(new Meter("test")), Log.Add) { Mapped = mapped };
         Machine = identity.MapOwner;
+        Probe = new StorageProbe(domain.Uuid, Membership, Maps, () => Activator);
         Growth = new VolumeGrowth(domain.Uuid, Membership, () => Activator, this, () => new LeaderRoute.There(1, "spm", "http://spm"), GrowthPolicy.Default);
     }
 
@@ -43,6 +44,7 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     public MapOwner Machine { get; }
     public VolumeActivator Activator { get; }
     public VolumeGrowth Growth { get; }
+    public StorageProbe Probe { get; }
     public List<string> Log { get; } = [];
     public List<long> Asked { get; } = [];
     public Func<Guid, ExtendVolumeRequest, ExtendVolumeReply> Spm { get; set; } = (_, _) => throw Refusal.Unavailable("no SPM");
@@ -74,7 +76,8 @@ sealed class TestHost : IVolumeServer, IClusterTransport
     /// <summary>The same host id, membership and volumes as a node of its own that is running.</summary>
     public HostNode Node() => new(
         Domain, Membership, Maps, Activator,
-        new GuestService(_ => throw new IOException("no monitors here"), _ => null, Growth, OvirtSpm.Volumes.Sizes.GrowthPolicy.Default, clock, new MonitorInstruments(new Meter("test"))),
+        new GuestService(
+            _ => throw new IOException("no monitors here"), _ => null, Growth, Probe, GrowthPolicy.Default, clock, new MonitorInstruments(new Meter("test")), Log.Add),
         new MarkingImager(Lun), clock, new TestChoice(), new PoolCounters(), Log.Add);
 
     public Task<ExtendVolumeReply> ExtendAsync(string url, Guid volume, ExtendVolumeRequest request, CancellationToken stop)

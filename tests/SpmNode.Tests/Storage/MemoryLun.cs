@@ -72,6 +72,9 @@ sealed class MemoryLun : ILun
         }
     }
 
+    /// <summary>Reads return when this has: a device that does not answer.</summary>
+    public Task Reads { get; set; } = Task.CompletedTask;
+
     /// <summary>Stands for control writes that are still in the kernel.</summary>
     public Task ControlWrites { get; set; } = Task.CompletedTask;
 
@@ -148,7 +151,7 @@ sealed class MemoryLun : ILun
             lun.RefuseDead();
             lun.BeforeRead?.Invoke(start + offset);
             lun.disk.Read(start + offset, buffer.Span);
-            return default;
+            return new ValueTask(lun.Reads);
         }
 
         public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data)

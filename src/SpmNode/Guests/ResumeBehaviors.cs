@@ -1,0 +1,36 @@
+using OvirtSpm.Monitor.Guests;
+using OvirtSpm.Node.Api;
+
+namespace OvirtSpm.Node.Guests;
+
+/// <summary>What becomes of a guest after a storage error, in oVirt's words.</summary>
+static class ResumeBehaviors
+{
+    public static readonly IReadOnlyList<string> Names = ["auto_resume", "leave_paused", "kill"];
+
+    public static string Name(ResumeBehavior behavior) => Names[(int)behavior];
+
+    /// <param name="before">Of a guest that is watched already: what is not said stays.</param>
+    /// <exception cref="Refusal">It is none.</exception>
+    public static PausePolicy Policy(WatchGuestRequest request, PausePolicy? before)
+    {
+        var policy = before ?? PausePolicy.Default;
+        if (request.ResumeBehavior is { } name)
+        {
+            var behavior = Names.Index().Where(one => one.Item == name).Select(one => (ResumeBehavior?)one.Index).FirstOrDefault();
+            policy = policy with { Behavior = behavior ?? throw Refusal.Invalid($"'{name}' is no resume behavior: give one of {string.Join(", ", Names)}.") };
+        }
+        if (request.KillAfterSeconds is not { } seconds)
+        {
+            return policy;
+        }
+        if (policy.Behavior is not ResumeBehavior.Kill)
+        {
+            throw Refusal.Invalid("a time to kill after is for the resume behavior 'kill' only.");
+        }
+        // Whoever looks every two seconds cannot keep less; a day is a mistake in the unit.
+        return seconds is >= 10 and <= 86_400
+            ? policy with { KillAfter = TimeSpan.FromSeconds(seconds) }
+            : throw Refusal.Invalid($"a guest is killed after 10 to 86400 seconds, not {seconds}.");
+    }
+}

@@ -1,0 +1,19 @@
+using OvirtSpm.Monitor.Guests;
+using OvirtSpm.Monitor.Watermark;
+
+namespace OvirtSpm.Monitor.Tests.Doubles;
+
+/// <summary>Storage in the test's hand.</summary>
+internal sealed class ProbeDouble : IStorageProbe
+{
+    /// <summary>Null: it does not answer.</summary>
+    public StorageVerdict? Verdict { get; set; } = new StorageVerdict.Broken("the path is gone");
+
+    public List<VolumeKey> Asked { get; } = [];
+
+    public ValueTask<StorageVerdict> ProbeAsync(VolumeKey volume, CancellationToken stop)
+    {
+        Asked.Add(volume);
+        return Verdict is { } verdict ? new(verdict) : new(new TaskCompletionSource<StorageVerdict>().Task);
+    }
+}
