@@ -88,6 +88,16 @@ internal sealed class LabMachine
     /// <summary>Waits until QEMU said this.</summary>
     public Task<TimeSpan> HeardAsync(string what) => LabWait.UntilAsync(LabWait.Patience, () => $"QEMU says '{what}': {End(Said)} {Heard} {Read("machine.log")}", () => Task.FromResult(Heard.Contains(what)));
 
+    /// <summary>Waits until QEMU has stopped it for want of space.</summary>
+    public async Task PausedAsync()
+    {
+        await LabWait.UntilAsync(LabWait.Patience, () => $"the guest is paused: {End(Said)} {Heard}", () => Task.FromResult(LastOf("STOP") > LastOf("RESUME")));
+        Assert.Contains("\"nospace\": true", Heard);
+    }
+
+    public Task<TimeSpan> RunsAsync() =>
+        LabWait.UntilAsync(LabWait.Patience, () => $"the guest runs: {End(Said)} {Heard}", () => Task.FromResult(LastOf("RESUME") > LastOf("STOP")));
+
     /// <summary>Waits until it has written so much.</summary>
     public Task WroteAsync(int mebibytes) => SaidAsync($"guest: wrote {mebibytes - 1} ");
 
@@ -134,6 +144,8 @@ internal sealed class LabMachine
         }
         return root.ToJsonString();
     }
+
+    private int LastOf(string happened) => Heard.LastIndexOf($"\"{happened}\"", StringComparison.Ordinal);
 
     private static string End(string text) => text[Math.Max(0, text.Length - 1000)..];
 
