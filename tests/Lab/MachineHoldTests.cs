@@ -60,10 +60,11 @@ public class MachineHoldTests(ITestOutputHelper output)
         await machine.GoneAsync();
         Say("its process was gone", left);
         Assert.Equal(0, await LabTail.CountAsync(node.Host));
-        var there = await machine.ContentAsync();
+        var bytes = await node.Host.SizeAsync(await LabPool.DeviceAsync(node, machine.Volume));
+        var there = await machine.ContentAsync(bytes);
         await pool.LeaderAsync(node);
         await pool.ExtendAsync(node, machine.Volume, All);
-        Assert.Equal(there, await machine.ContentAsync());
+        Assert.Equal(there, await machine.ContentAsync(bytes));
         await node.DoAsync("POST", $"/v1/volumes/{machine.Volume}/deactivate");
         await pool.VerifyAsync(node);
     }

@@ -88,6 +88,8 @@ public class MachineTests(ITestOutputHelper output)
     {
         var volume = await pool.CreateVolumeAsync(node);
         await node.ActivateAsync(volume);
+        // The very first one may take longer than nodes wait for each other.
+        await pool.ExtendAsync(node, volume, 256);
         await LabExtends.RunAsync(pool, node, volume, 30);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/deactivate");
         var (code, body) = await pool.DeleteAsync(await pool.LeaderAsync(), volume);

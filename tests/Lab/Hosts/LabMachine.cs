@@ -121,8 +121,8 @@ internal sealed class LabMachine
 
     public Task KillAsync() => _node.Host.DoAsync("kill -9 $(cat /run/machine.pid)");
 
-    /// <summary>A checksum of what it could have written to.</summary>
-    public async Task<string> ContentAsync() => await _node.Host.DoAsync($"dd if={await LabPool.DeviceAsync(_node, Volume)} bs=1M count=256 iflag=direct 2>/dev/null | md5sum");
+    /// <summary>A checksum of the first bytes of its volume.</summary>
+    public async Task<string> ContentAsync(long bytes) => await _node.Host.DoAsync($"dd if={await LabPool.DeviceAsync(_node, Volume)} bs=1M count={bytes >> 20} iflag=direct 2>/dev/null | md5sum");
 
     public string Figure => Writes.Order().ToList() is var writes && writes.Count > 0
         ? $"a guest with a kernel of its own wrote {writes.Count} MiB, 1 MiB at a time: half of the writes below {writes[writes.Count / 2]} ms, of a hundred one above {writes[writes.Count * 99 / 100]} ms, slowest {writes[^1]} ms"
