@@ -57,14 +57,14 @@ public class MachineTests(ITestOutputHelper output)
     [Fact(Explicit = true)]
     public async Task A_guest_that_waited_for_the_next_SPM_as_long_as_it_may_is_paused_and_continued()
     {
-        await using var pool = await LabPool.CreateAsync(2, options: "--tail --hold-limit 5");
+        await using var pool = await LabPool.CreateAsync(2, options: "--tail --hold-limit 2");
         var (machine, bound) = await LoseSpmAsync(pool);
-        await machine.HeardAsync("\"STOP\"");
-        Assert.Contains("\"nospace\": true", machine.Heard);
+        // It can go on for as long as it has space, and at ten MiB a second that is most of the failover.
+        await machine.PausedAsync();
         var paused = Stopwatch.StartNew();
-        await machine.HeardAsync("\"RESUME\"");
+        await machine.RunsAsync();
         await machine.SaidAsync("guest: read all");
-        output.WriteLine($"figure: the SPM's host was powered off, the bound is {bound:0.0} s and nothing waits longer than 5 s: paused, continued {paused.Elapsed.TotalSeconds:0.0} s later; {machine.Figure}");
+        output.WriteLine($"figure: the SPM's host was powered off, the bound is {bound:0.0} s and nothing waits longer than 2 s: paused, continued {paused.Elapsed.TotalSeconds:0.0} s later; {machine.Figure}");
         await machine.EndAsync(pool, Short);
     }
 
@@ -75,10 +75,9 @@ public class MachineTests(ITestOutputHelper output)
         var (_, node, _) = await pool.PartsAsync();
         var machine = await LabMachine.CreateAsync(pool, node, Short, watched: false);
         await machine.ContinueAsync();
-        await machine.HeardAsync("\"STOP\"");
-        Assert.Contains("\"nospace\": true", machine.Heard);
+        await machine.PausedAsync();
         await machine.WatchAsync();
-        await machine.HeardAsync("\"RESUME\"");
+        await machine.RunsAsync();
         await machine.SaidAsync("guest: read all");
         output.WriteLine($"figure: paused at the end, then watched, without the tail: {machine.Figure}; {(await machine.DiskAsync()).Extends} extends");
         await machine.EndAsync(pool, Short);
@@ -99,6 +98,7 @@ public class MachineTests(ITestOutputHelper output)
     private static async Task<(LabMachine Machine, double Bound)> LoseSpmAsync(LabPool pool)
     {
         var (leader, node, bound) = await pool.PartsAsync();
+        await WarmUpAsync(pool, node);
         var machine = await LabMachine.CreateAsync(pool, node, Short);
         await machine.ContinueAsync();
         await machine.WroteAsync(Short / 2);

@@ -50,7 +50,7 @@ internal sealed class LabMachine
                 -qmp unix:{Qmp},server=on,wait=off -qmp pipe:{Ours} \
                 -kernel {LabKernel.Image} -initrd machine.initramfs -append 'console=ttyS0 quiet panic=-1 lab.writes={mebibytes}' \
                 -blockdev {device} -blockdev driver=qcow2,node-name=disk,file={device["node-name"]} \
-                -device virtio-scsi-pci -device scsi-hd,drive=disk,id=disk0,werror=enospc) </dev/null >machine.log 2>&1 &
+                -device virtio-scsi-pci -device scsi-hd,drive=disk,id=disk0,werror=stop,rerror=stop) </dev/null >machine.log 2>&1 &
             echo $! >/run/machine.pid
             """);
         await machine.AskAsync("qmp_capabilities");
@@ -88,6 +88,16 @@ internal sealed class LabMachine
     /// <summary>Waits until QEMU said this.</summary>
     public Task<TimeSpan> HeardAsync(string what) => LabWait.UntilAsync(LabWait.Patience, () => $"QEMU says '{what}': {End(Said)} {Heard} {Read("machine.log")}", () => Task.FromResult(Heard.Contains(what)));
 
+    /// <summary>Waits until QEMU has stopped it for want of space.</summary>
+    public async Task PausedAsync()
+    {
+        await LabWait.UntilAsync(LabWait.Patience, () => $"the guest is paused: {End(Said)} {Heard}", () => Task.FromResult(LastOf("STOP") > LastOf("RESUME")));
+        Assert.Contains("\"nospace\": true", Heard);
+    }
+
+    public Task<TimeSpan> RunsAsync() =>
+        LabWait.UntilAsync(LabWait.Patience, () => $"the guest runs: {End(Said)} {Heard}", () => Task.FromResult(LastOf("RESUME") > LastOf("STOP")));
+
     /// <summary>Waits until it has written so much.</summary>
     public Task WroteAsync(int mebibytes) => SaidAsync($"guest: wrote {mebibytes - 1} ");
 
@@ -105,8 +115,9 @@ internal sealed class LabMachine
         await pool.VerifyAsync(_node);
     }
 
-    /// <summary>A process that has ended keeps its number here, for nobody waits for it, but not its program.</summary>
-    public Task GoneAsync() => _node.Host.DoAsync("while [ -e /proc/$(cat /run/machine.pid)/exe ]; do sleep 0.2; done");
+    /// <summary>Every thread of it: the last ones have requests in the kernel. A process that has ended keeps its number, for nobody waits for it here.</summary>
+    public Task GoneAsync() => _node.Host.DoAsync(
+        "pid=$(cat /run/machine.pid); until [ ! -e /proc/$pid ] || { [ \"$(ls /proc/$pid/task)\" = $pid ] && grep -q '^State:.Z' /proc/$pid/status; }; do sleep 0.2; done");
 
     public Task KillAsync() => _node.Host.DoAsync("kill -9 $(cat /run/machine.pid)");
 
@@ -133,6 +144,8 @@ internal sealed class LabMachine
         }
         return root.ToJsonString();
     }
+
+    private int LastOf(string happened) => Heard.LastIndexOf($"\"{happened}\"", StringComparison.Ordinal);
 
     private static string End(string text) => text[Math.Max(0, text.Length - 1000)..];
 
