@@ -56,25 +56,25 @@ public sealed partial class GuestWatch
         resuming = true;
         if (pause.Judge(Now) is not PauseVerdict.Try)
         {
-            AskWhetherToResume(current, new Dictionary<VolumeKey, StorageVerdict>());
+            AskWhetherToResume(current, new Dictionary<VolumeKey, StorageVerdict>(), Now);
             return;
         }
-        var failed = disks.Failed.Distinct().ToArray();
+        var (failed, began) = (disks.Failed.Distinct().ToArray(), Now);
         Begin(async () =>
         {
             var verdicts = await Task.WhenAll(failed.Select(ProbeAsync));
-            return () => AskWhetherToResume(current, failed.Zip(verdicts).ToDictionary());
+            return () => AskWhetherToResume(current, failed.Zip(verdicts).ToDictionary(), began);
         }, current, FinishResume);
     }
 
-    private void AskWhetherToResume(QmpSession current, IReadOnlyDictionary<VolumeKey, StorageVerdict> probed) => Begin(async () =>
+    private void AskWhetherToResume(QmpSession current, IReadOnlyDictionary<VolumeKey, StorageVerdict> probed, TimeSpan began) => Begin(async () =>
     {
         var before = runChanges;
         var (word, devices) = await AskRunAsync(current);
         return () =>
         {
             var byError = devices.Any(HasFailed);
-            var verdict = ResumeRule.Judge(word, devices, disks.HasSpace, node => AfterError(node, probed));
+            var verdict = ResumeRule.Judge(word, devices, disks.HasSpace, node => AfterError(node, probed, Now - began));
             // What was probed was probed for the pause that was seen: another is judged anew, with the next look.
             if (byError && before != runChanges && verdict is ResumeVerdict.Continue)
                 FinishResume("");
@@ -83,11 +83,12 @@ public sealed partial class GuestWatch
         };
     }, current, FinishResume);
 
-    private StorageVerdict? AfterError(string nodeName, IReadOnlyDictionary<VolumeKey, StorageVerdict> probed) =>
+    private StorageVerdict? AfterError(string nodeName, IReadOnlyDictionary<VolumeKey, StorageVerdict> probed, TimeSpan age) =>
         disks.VolumeOf(nodeName) is not { } volume ? null
         // Judged last: the storage may have kept the probe past the limit.
         : pause.Judge(Now) is PauseVerdict.Hold hold ? new StorageVerdict.Broken(hold.Reason)
-        : pause.Judge(Now) is PauseVerdict.Try && probed.TryGetValue(volume, out var verdict) ? verdict
+        // R12: a verdict of long ago (QEMU was slow, this process stood still) says nothing of now: the host id may be gone.
+        : pause.Judge(Now) is PauseVerdict.Try && age <= 2 * options.ProbeTimeout && probed.TryGetValue(volume, out var verdict) ? verdict
         : new StorageVerdict.Broken("its storage is looked at again in a moment");
 
     /// <summary>A port that throws or never answers has not found the storage whole.</summary>

@@ -12,6 +12,10 @@ internal static class LabKernel
     /// <summary>Files of modules that a host loads when it runs a guest, in that order.</summary>
     public static IReadOnlyList<string> Virtualization => new KernelModules(Path.Combine(Directory!, "modules")).InOrder(["kvm", "kvm-amd"]);
 
+    /// <summary>Files of modules that an iSCSI target and its initiator load, in that order.</summary>
+    public static IReadOnlyList<string> Iscsi =>
+        new KernelModules(Path.Combine(Directory!, "modules")).InOrder(["target_core_iblock", "iscsi_target_mod", "iscsi_tcp", "dm-service-time", "scsi_dh_alua"]);
+
     public static string Busybox => Path.Combine(Directory!, "busybox");
 
     public static string? Directory => Environment.GetEnvironmentVariable("SPM_LAB");

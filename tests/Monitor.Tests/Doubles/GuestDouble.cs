@@ -20,6 +20,9 @@ internal sealed class GuestDouble
     /// <summary>Commands QEMU leaves unanswered for now.</summary>
     public HashSet<string> Silent { get; } = [];
 
+    /// <summary>Told of each command before it is answered.</summary>
+    public Action<string> OnCommand { get; set; } = _ => { };
+
     public Disk Add(string name, string socketPath, long allocated)
     {
         var disk = new Disk(name, socketPath) { AllocatedBytes = allocated };
@@ -76,6 +79,7 @@ internal sealed class GuestDouble
 
     private string? Answer(string command, JsonElement arguments)
     {
+        OnCommand(command);
         if (Silent.Contains(command))
             return null;
         switch (command)

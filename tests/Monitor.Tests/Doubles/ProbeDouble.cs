@@ -11,9 +11,12 @@ internal sealed class ProbeDouble : IStorageProbe
 
     public List<VolumeKey> Asked { get; } = [];
 
+    public Action OnAsk { get; set; } = () => { };
+
     public ValueTask<StorageVerdict> ProbeAsync(VolumeKey volume, CancellationToken stop)
     {
         Asked.Add(volume);
+        OnAsk();
         return Verdict is { } verdict ? new(verdict) : new(new TaskCompletionSource<StorageVerdict>().Task);
     }
 }

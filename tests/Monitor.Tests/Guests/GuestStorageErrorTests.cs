@@ -77,6 +77,24 @@ public sealed class GuestStorageErrorTests : IAsyncDisposable
         Assert.Equal(["cont"], guest.Acts);
     }
 
+    /// QEMU answers so late that the host id may be gone by then, and the volume with it.
+    [Fact]
+    public void What_was_found_of_the_storage_long_ago_does_not_count()
+    {
+        storage.Verdict = new StorageVerdict.Whole();
+        storage.OnAsk = () => guest.Silent.Add("query-block");
+        guest.IoError(disk, nospace: false);
+        var asked = guest.Server.LastId;
+        storage.OnAsk = () => { };
+        Pass(11);
+        guest.Server.Send($$"""{"return": [{{disk.Device()}}], "id": {{asked}}}""");
+        Assert.Empty(guest.Acts);
+        Assert.Contains("looked at again in a moment", watch.State.Detail);
+        guest.Silent.Clear();
+        Pass(30);
+        Assert.Equal(["cont"], guest.Acts);
+    }
+
     [Fact]
     public void Left_paused_it_is_not_even_looked_after_until_somebody_says_otherwise()
     {
@@ -95,6 +113,7 @@ public sealed class GuestStorageErrorTests : IAsyncDisposable
     public void To_be_killed_it_goes_on_when_the_storage_is_back_in_time()
     {
         watch.Use(Kill);
+        Pass(29); // the looks at a guest that is well are 30 s apart: too far to know when it stopped
         guest.IoError(disk, nospace: false);
         Pass(70);
         storage.Verdict = new StorageVerdict.Whole();
@@ -117,6 +136,25 @@ public sealed class GuestStorageErrorTests : IAsyncDisposable
         Assert.Equal(1, counted["spm_guest_kills"]);
         Assert.Contains("killed by its policy", watch.State.Detail);
         Assert.False(watch.State.StandsOnError);
+    }
+
+    /// A person continued it while the watch made up its mind, and QEMU's event is still on its way.
+    [Fact]
+    public void To_be_killed_it_is_looked_at_once_more_before()
+    {
+        watch.Use(Kill);
+        guest.IoError(disk, nospace: false);
+        Pass(79);
+        var asked = 0;
+        guest.OnCommand = command =>
+        {
+            if (command == "query-status" && ++asked == 2)
+                (disk.IoStatus, guest.Status) = ("ok", "running");
+        };
+        Pass(1);
+        Assert.Equal(2, asked);
+        Pass(600);
+        Assert.Empty(guest.Acts);
     }
 
     /// Nobody knows how long it has stood, and with this policy it may run elsewhere by now.

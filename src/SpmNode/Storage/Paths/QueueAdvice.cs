@@ -25,5 +25,5 @@ static class QueueAdvice
     };
 
     static string Cure(LeaseTiming timing) =>
-        $"Set no_path_retry × polling_interval to {timing.Expiry.TotalSeconds:0} s in /etc/multipath.conf (with polling_interval 5: no_path_retry {Math.Max(1, (int)(timing.Expiry.TotalSeconds / 5))}), then 'multipathd reconfigure'.";
+        $"Set no_path_retry × polling_interval to {timing.Expiry.TotalSeconds:0} s in /etc/multipath.conf (with polling_interval 5: overrides {{ no_path_retry {Math.Max(1, (int)(timing.Expiry.TotalSeconds / 5))} }}, since what multipathd knows of the array itself goes before its defaults), then 'multipathd reconfigure'.";
 }

@@ -43,7 +43,7 @@ public class QueueLimitTests
     public void For_ever_and_not_at_all_are_told_with_the_cure()
     {
         Assert.Contains("for ever", QueueAdvice.For("lun", new QueueLimit.Forever(), Timing));
-        Assert.Contains("no_path_retry 16", QueueAdvice.For("lun", new QueueLimit.None(), Timing));
+        Assert.Contains("overrides { no_path_retry 16 }", QueueAdvice.For("lun", new QueueLimit.None(), Timing));
         Assert.Null(QueueAdvice.For("lun", new QueueLimit.Unknown("multipathd does not answer"), Timing));
     }
 
