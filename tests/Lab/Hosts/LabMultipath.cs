@@ -22,7 +22,7 @@ internal sealed class LabMultipath
         var volume = $"{Guid.NewGuid()}";
         await node.DoAsync("POST", "/v1/volumes", JsonSerializer.Serialize(new CreateVolumeRequest(volume, null, 1L << 30, "cow", null, false), JsonSerializerOptions.Web));
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
-        var device = $"/dev/{(await node.StatusAsync())!.Domain}/{volume}";
+        var device = await LabPool.DeviceAsync(node, volume);
         await host.DoAsync($"(n=0; while [ ! -e /tmp/stop ]; do dd if=/dev/zero of={device} bs=64k count=1 seek=$((n % 16)) oflag=direct conv=notrunc 2>>/tmp/said || touch /tmp/failed; n=$((n + 1)); echo $n >/tmp/written; sleep 0.1; done) </dev/null >/dev/null 2>&1 & echo started");
         await started.WritesOnAsync();
         await started.SeenAsync(2);
