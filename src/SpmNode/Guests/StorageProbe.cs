@@ -15,15 +15,27 @@ namespace OvirtSpm.Node.Guests;
 /// </remarks>
 sealed class StorageProbe(Guid domain, Membership membership, ActivationMaps maps, Func<VolumeActivator> activator) : IStorageProbe
 {
-    /// <summary>A read that does not return must not be joined by another every few seconds.</summary>
-    readonly ConcurrentDictionary<Guid, Task<StorageVerdict>> running = [];
+    readonly ConcurrentDictionary<Guid, SemaphoreSlim> turns = [];
 
     public async ValueTask<StorageVerdict> ProbeAsync(VolumeKey volume, CancellationToken stop)
     {
-        var probe = running.GetOrAdd(volume.Volume, _ => LookAsync(volume));
-        var verdict = await probe.WaitAsync(stop);
-        running.TryRemove(new(volume.Volume, probe));
-        return verdict;
+        // A read that does not return must not be followed by another every few seconds. What it finds in the end is of then, and whoever asked may
+        // have gone long before: it is waited for and not believed (R11, R12).
+        var turn = turns.GetOrAdd(volume.Volume, _ => new SemaphoreSlim(1));
+        await turn.WaitAsync(stop);
+        return await LookAsync(volume, turn).WaitAsync(stop);
+    }
+
+    async Task<StorageVerdict> LookAsync(VolumeKey volume, SemaphoreSlim turn)
+    {
+        try
+        {
+            return await LookAsync(volume);
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     async Task<StorageVerdict> LookAsync(VolumeKey volume)

@@ -1,5 +1,6 @@
 using OvirtSpm.Monitor.Guests;
 using OvirtSpm.Monitor.Watermark;
+using OvirtSpm.Node.Tests.Activation;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
 
@@ -92,9 +93,29 @@ public sealed class StorageProbeTests
         Assert.IsType<StorageVerdict.Broken>(elsewhere);
     }
 
+    /// R11: the one who asked had gone when the storage answered, and the next one asks when the volume is somebody else's.
+    [Fact]
+    public async Task What_was_found_for_one_who_had_gone_continues_nobody()
+    {
+        var (host, volume) = await ActiveAsync();
+        var reads = 0;
+        host.Lun.BeforeRead = _ => Interlocked.Increment(ref reads);
+        Assert.IsType<StorageVerdict.Whole>(await ProbeAsync(host, volume));
+        var (all, answers) = (2 * reads, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        host.Lun.Reads = answers.Task;
+        using var impatient = new CancellationTokenSource();
+        var first = host.Probe.ProbeAsync(new VolumeKey(host.Domain.Uuid, volume), impatient.Token).AsTask();
+        impatient.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        answers.SetResult();
+        await AsyncWait.UntilAsync(() => Volatile.Read(ref reads) == all);
+        await host.Maps.SetAsync(host.Activator.Find(volume)!.Slot, ActivationMode.Inactive, host.Membership.Generation);
+        Assert.Contains("not marked as active for writing", await WhyAsync(host, volume), StringComparison.Ordinal);
+    }
+
     /// Each look of the watch asks; a device that hangs must not collect a read every two seconds.
     [Fact]
-    public async Task A_read_that_does_not_return_is_joined_and_not_repeated()
+    public async Task A_read_that_does_not_return_is_waited_for_and_not_repeated()
     {
         var (host, volume) = await ActiveAsync();
         var answers = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
