@@ -86,10 +86,13 @@ public sealed partial class GuestWatch
     private StorageVerdict? AfterError(string nodeName, IReadOnlyDictionary<VolumeKey, StorageVerdict> probed, TimeSpan age) =>
         disks.VolumeOf(nodeName) is not { } volume ? null
         // Judged last: the storage may have kept the probe past the limit.
-        : pause.Judge(Now) is PauseVerdict.Hold hold ? new StorageVerdict.Broken(hold.Reason)
-        // R12: a verdict of long ago (QEMU was slow, this process stood still) says nothing of now: the host id may be gone.
-        : pause.Judge(Now) is PauseVerdict.Try && age <= 2 * options.ProbeTimeout && probed.TryGetValue(volume, out var verdict) ? verdict
-        : new StorageVerdict.Broken("its storage is looked at again in a moment");
+        : pause.Judge(Now) switch
+        {
+            PauseVerdict.Hold hold => new StorageVerdict.Broken(hold.Reason),
+            // R12: a verdict of long ago (QEMU was slow, this process stood still) says nothing of now: the host id may be gone.
+            PauseVerdict.Try when age <= 2 * options.ProbeTimeout && probed.TryGetValue(volume, out var verdict) => verdict,
+            _ => new StorageVerdict.Broken("its storage is looked at again in a moment"),
+        };
 
     /// <summary>A port that throws or never answers has not found the storage whole.</summary>
     private async Task<StorageVerdict> ProbeAsync(VolumeKey volume)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OvirtSpm.Monitor.Guests;
 using OvirtSpm.Node.Api;
 
@@ -6,7 +7,7 @@ namespace OvirtSpm.Node.Guests;
 /// <summary>What becomes of a guest after a storage error, in oVirt's words.</summary>
 static class ResumeBehaviors
 {
-    public static readonly IReadOnlyList<string> Names = ["auto_resume", "leave_paused", "kill"];
+    public static readonly ImmutableArray<string> Names = ["auto_resume", "leave_paused", "kill"];
 
     public static string Name(ResumeBehavior behavior) => Names[(int)behavior];
 
@@ -17,8 +18,9 @@ static class ResumeBehaviors
         var policy = before ?? PausePolicy.Default;
         if (request.ResumeBehavior is { } name)
         {
-            var behavior = Names.Index().Where(one => one.Item == name).Select(one => (ResumeBehavior?)one.Index).FirstOrDefault();
-            policy = policy with { Behavior = behavior ?? throw Refusal.Invalid($"'{name}' is no resume behavior: give one of {string.Join(", ", Names)}.") };
+            policy = Names.IndexOf(name) is >= 0 and var behavior
+                ? policy with { Behavior = (ResumeBehavior)behavior }
+                : throw Refusal.Invalid($"'{name}' is no resume behavior: give one of {string.Join(", ", Names)}.");
         }
         if (request.KillAfterSeconds is not { } seconds)
         {

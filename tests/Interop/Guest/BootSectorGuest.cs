@@ -85,6 +85,13 @@ internal static class BootSectorGuest
         return disk;
     }
 
+    /// <summary>What it said on its serial port, while QEMU has the file open.</summary>
+    public static string Said(string serial)
+    {
+        using var reader = new StreamReader(new FileStream(serial, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return reader.ReadToEnd();
+    }
+
     /// <summary>QEMU's arguments for a guest that boots from one disk and fills another, stopping for errors as oVirt's guests do.</summary>
     /// <param name="bootDiskPath">A file with <see cref="BootDisk"/> in it.</param>
     /// <param name="dataNode">Node name of the disk to fill, defined by arguments of the caller.</param>

@@ -163,11 +163,7 @@ public sealed class GuestPauseTests : IDisposable
         ]);
     }
 
-    private string Serial()
-    {
-        using var reader = new StreamReader(new FileStream(folder["serial"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        return reader.ReadToEnd();
-    }
+    private string Serial() => BootSectorGuest.Said(folder["serial"]);
 
     private async Task GuestIsDoneAsync(QemuWatchRun run)
     {

@@ -88,7 +88,6 @@ public sealed class NodeFenceTests
         Assert.Equal(("leading", seqno + 1), (status.Role, status.Seqno));
         Assert.Contains(status.Warnings, warning => warning.Contains("1 stale metadata write", StringComparison.Ordinal));
         await node.SaysAsync("a stale write of a former SPM was found");
-        using var http = new HttpClient();
-        Assert.Contains("\nspm_stale_writes_total 1\n", await http.GetStringAsync($"{node.Url}/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("\nspm_stale_writes_total 1\n", await node.MetricsAsync(), StringComparison.Ordinal);
     }
 }

@@ -31,8 +31,7 @@ public sealed class NodeSpaceRuleTests
         await NodeCluster.WaitAsync(TimeSpan.FromSeconds(20), "the SPM warns", async () =>
             (await leader.Client.StatusAsync()) is { Space.Level: "reserve" } status && status.Warnings.Any(warning => warning.Contains("kept for running guests", StringComparison.Ordinal)));
         Assert.Equal(1, leader.Log.Split("kept for running guests: new volumes are refused").Length - 1);
-        using var http = new HttpClient();
-        Assert.Contains("spm_space_level 3", await http.GetStringAsync(leader.Url + "/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("spm_space_level 3", await leader.MetricsAsync(), StringComparison.Ordinal);
 
         await other.Client.DeleteVolumeAsync($"{filler}");
         await NodeCluster.WaitAsync(TimeSpan.FromSeconds(20), "all is well", async () => (await leader.Client.StatusAsync()) is { Space.Level: "ample" });

@@ -37,7 +37,7 @@ public sealed class NodeStorageErrorTests
             && why.Contains("left paused by its policy", StringComparison.Ordinal));
         Assert.Contains((await node.Client.StatusAsync()).Warnings, warning => warning.Contains("guest 'g1' stands on a storage error: device", StringComparison.Ordinal));
         Assert.Contains("left paused by its policy", (await cluster.SpmAsync("guest", "list", "--url", node.Url)).Output, StringComparison.Ordinal);
-        var metrics = await MetricsAsync();
+        var metrics = await node.MetricsAsync();
         Assert.Contains("spm_guests_on_storage_error 1", metrics, StringComparison.Ordinal);
         Assert.Contains("spm_guest_pauses_total{reason=\"storage\"} 1", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("spm_guest_resumes_total{", metrics, StringComparison.Ordinal);
@@ -47,7 +47,7 @@ public sealed class NodeStorageErrorTests
         Assert.Equal(new string('.', (int)EndSector / BootSectorGuest.SectorsPerWrite) + "#", Serial());
         await NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), "the metrics tell that it was continued", async () =>
         {
-            metrics = await MetricsAsync();
+            metrics = await node.MetricsAsync();
             return metrics.Contains("spm_guests_on_storage_error 0", StringComparison.Ordinal)
                 && metrics.Contains("spm_guest_resumes_total{reason=\"storage\"} 1", StringComparison.Ordinal);
         });
@@ -60,16 +60,6 @@ public sealed class NodeStorageErrorTests
             Assert.True(watched.ExitCode == 0, watched.Errors);
         }
 
-        async Task<string> MetricsAsync()
-        {
-            using var http = new HttpClient();
-            return await http.GetStringAsync($"{node.Url}/metrics");
-        }
-
-        string Serial()
-        {
-            using var reader = new StreamReader(new FileStream(folder["serial"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-            return reader.ReadToEnd();
-        }
+        string Serial() => BootSectorGuest.Said(folder["serial"]);
     }
 }

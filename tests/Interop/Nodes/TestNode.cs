@@ -24,6 +24,13 @@ sealed class TestNode(NodeCluster cluster, int hostId, ChildProcess process, str
     public Task SaysAsync(string words) =>
         NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), $"'{words}' in {cluster.Run.Log($"host{hostId}")}", () => Task.FromResult(Log.Contains(words, StringComparison.Ordinal)));
 
+    /// <summary>As a scrape gets them.</summary>
+    public async Task<string> MetricsAsync()
+    {
+        using var http = new HttpClient();
+        return await http.GetStringAsync($"{Url}/metrics", TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Returns when the node holds its host id.</summary>
     public async Task JoinedAsync()
     {

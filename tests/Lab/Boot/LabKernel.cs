@@ -9,14 +9,13 @@ internal static class LabKernel
         "crc32c_generic", "dm-mod", "dm-thin-pool", "dm-snapshot", "dm-flakey", "dm-delay", "dm-multipath", "dm-round-robin", "softdog", "i6300esb",
     ];
 
-    /// <summary>Files of modules that a host loads when it runs a guest, in that order.</summary>
-    public static IReadOnlyList<string> Virtualization => new KernelModules(Path.Combine(Directory!, "modules")).InOrder(["kvm", "kvm-amd"]);
+    /// <summary>What a host needs besides when it runs a guest.</summary>
+    public static IReadOnlyList<string> Virtualization => InOrder(["kvm", "kvm-amd"]);
 
-    /// <summary>Files of modules that an iSCSI target and its initiator load, in that order.</summary>
-    public static IReadOnlyList<string> Iscsi =>
-        new KernelModules(Path.Combine(Directory!, "modules")).InOrder(["target_core_iblock", "iscsi_target_mod", "iscsi_tcp", "dm-service-time", "scsi_dh_alua"]);
+    /// <summary>What an iSCSI target and its initiator need besides.</summary>
+    public static IReadOnlyList<string> Iscsi => InOrder(["target_core_iblock", "iscsi_target_mod", "iscsi_tcp", "dm-service-time", "scsi_dh_alua"]);
 
-    public static string Busybox => Path.Combine(Directory!, "busybox");
+    private static string Busybox => Path.Combine(Directory!, "busybox");
 
     public static string? Directory => Environment.GetEnvironmentVariable("SPM_LAB");
 
@@ -28,6 +27,13 @@ internal static class LabKernel
     /// <summary>Of a guest in a virtual host: it has a disk and nothing else.</summary>
     public static void WriteGuest(string path) => Write(path, "guest.sh", ["virtio_pci", "virtio_scsi", "sd_mod"]);
 
+    /// <summary>A line of shell that loads modules in a host, those it has already left out.</summary>
+    /// <param name="modules">Their files.</param>
+    public static string Load(IReadOnlyList<string> modules) => $"for module in {string.Join(' ', modules)}; do {Busybox} insmod $module 2>/dev/null || true; done";
+
+    /// <returns>Files.</returns>
+    private static IReadOnlyList<string> InOrder(IReadOnlyList<string> modules) => new KernelModules(Path.Combine(Directory!, "modules")).InOrder(modules);
+
     private static void Write(string path, string init, IReadOnlyList<string> modules)
     {
         using var file = File.Create(path);
@@ -37,7 +43,7 @@ internal static class LabKernel
         archive.AddFile("bin/busybox", File.ReadAllBytes(Busybox));
         archive.AddFile("init", Resource(init));
         archive.AddFile("agent.sh", Resource("agent.sh"));
-        var order = new KernelModules(Path.Combine(Directory!, "modules")).InOrder(modules);
+        var order = InOrder(modules);
         foreach (var module in order)
         {
             archive.AddFile($"modules/{Path.GetFileName(module)}", File.ReadAllBytes(module));

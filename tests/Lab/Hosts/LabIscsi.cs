@@ -32,7 +32,7 @@ internal sealed class LabIscsi(LabHost storage)
 
     public async Task ExportAsync(string disk) => await storage.DoAsync($"""
         set -e
-        {Load()}
+        {LabKernel.Load(LabKernel.Iscsi)}
         ip addr add {Portals[1]}/24 dev eth0
         mount -t configfs configfs /sys/kernel/config
         lun={Targets}/core/iblock_0/lun
@@ -56,7 +56,7 @@ internal sealed class LabIscsi(LabHost storage)
     {
         await host.DoAsync($$"""
             set -e
-            {{Load()}}
+            {{LabKernel.Load(LabKernel.Iscsi)}}
             ip addr add {{SecondOf(host)}}/24 dev eth0
             mkdir -p /lib/systemd /lib/multipath /etc/multipath /etc/iscsi
             cp -a {{Root}}/lib/udev /lib/
@@ -101,8 +101,6 @@ internal sealed class LabIscsi(LabHost storage)
     public async Task JoinAsync(int portal) => await storage.DoAsync($"ip addr add {Portals[portal]}/24 dev eth0");
 
     private static string SecondOf(LabHost host) => $"10.11.13.{host.Number}";
-
-    private static string Load() => $"for module in {string.Join(' ', LabKernel.Iscsi)}; do {LabKernel.Busybox} insmod $module 2>/dev/null || true; done";
 
     private static async Task<string> AdminAsync(LabHost host, string arguments)
     {

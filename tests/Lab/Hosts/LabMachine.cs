@@ -42,8 +42,9 @@ internal sealed class LabMachine
         var device = await node.ActivateAsync(machine.Volume);
         LabKernel.WriteGuest(Path.Combine(host.Share, "machine.initramfs"));
         await host.DoAsync($"""
-            cd {host.Share};
-            for module in {string.Join(' ', LabKernel.Virtualization)}; do {LabKernel.Busybox} insmod $module 2>/dev/null; done; test -e /dev/kvm || exit
+            cd {host.Share}
+            {LabKernel.Load(LabKernel.Virtualization)}
+            test -e /dev/kvm || exit
             mkfifo {Ours}.in {Ours}.out
             (exec cat {Ours}.out >machine.heard) </dev/null >/dev/null 2>&1 &
             (exec qemu-system-x86_64 -S -machine q35,accel=kvm -cpu host -m 192 -nodefaults -no-user-config -display none -serial file:machine.said \
