@@ -8,7 +8,7 @@ internal readonly struct LeaseClock(TimeProvider bootClock)
     /// <summary>Never 0 (that means free) and never below <paramref name="atLeast"/>: a timestamp must not go back within a generation.</summary>
     public static ulong OnDisk(TimeSpan now, ulong atLeast) => Math.Max(Math.Max(1, atLeast), (ulong)Math.Max(0, now.Ticks / TimeSpan.TicksPerSecond));
 
-    /// <summary>Never less: a delay counts whole milliseconds and drops the rest, and a protocol that is asked too early asks again.</summary>
+    /// <summary>A delay counts whole milliseconds and drops the rest. It may end some too early: the runtime's timers go by a clock that the kernel moves on every four.</summary>
     public Task WaitAsync(TimeSpan time, CancellationToken stop) =>
         time > TimeSpan.Zero ? Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(time.TotalMilliseconds) + 1), bootClock, stop) : Task.CompletedTask;
 }

@@ -99,7 +99,11 @@ public sealed partial class LeaseKeeper
                     effect = refusal is null ? join.Read(record!, askedAt, clock.Now) : new JoinEffect.Done(refusal);
                     break;
                 case JoinEffect.Wait wait:
-                    await clock.WaitAsync(wait.Time, stop);
+                    // To its end: read back a millisecond early, the record would have to be written again.
+                    for (var end = clock.Now + wait.Time; clock.Now < end;)
+                    {
+                        await clock.WaitAsync(end - clock.Now, stop);
+                    }
                     effect = join.Waited();
                     break;
                 case JoinEffect.Write when clock.Now - askedAt > timing.IoTimeout:

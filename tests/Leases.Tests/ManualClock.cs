@@ -7,6 +7,9 @@ internal sealed class ManualClock : TimeProvider
 
     public TimeSpan Now { get; set; } = TimeSpan.FromSeconds(1000);
 
+    /// <summary>How much too soon a timer fires. The runtime's go by a clock that the kernel moves on every four milliseconds.</summary>
+    public TimeSpan Early { get; init; }
+
     public override long TimestampFrequency => PerSecond;
 
     public override long GetTimestamp() => (long)((Int128)Now.Ticks * PerSecond / TimeSpan.TicksPerSecond);
@@ -32,7 +35,8 @@ internal sealed class ManualClock : TimeProvider
                 // Fired from elsewhere: a timer that fires inside its own creation is one no caller expects.
                 ThreadPool.QueueUserWorkItem(_ =>
                 {
-                    clock.Now += dueTime + TimeSpan.FromMilliseconds(1);
+                    var late = TimeSpan.FromMilliseconds(1);
+                    clock.Now += dueTime > clock.Early ? dueTime + late - clock.Early : late;
                     callback(state);
                 });
             }

@@ -13,18 +13,18 @@ internal sealed class Pool
 
     public MemoryArea Area { get; }
 
-    public ManualClock Clock { get; } = new();
+    public ManualClock Clock { get; private init; } = new();
 
     /// <summary>A host that a test has joined.</summary>
     public (LeaseKeeper Keeper, ResourceLease Lease)? Joined { get; set; }
 
-    public static async Task<Pool> FreshAsync()
+    public static async Task<Pool> FreshAsync(ManualClock? clock = null)
     {
         var area = new MemoryArea(new byte[4 * MiB]);
         var geometry = LeaseGeometry.For(512, MiB);
         await LockspaceFormat.InitialiseAsync(area, geometry, "LS", _ => 1);
         await ResourceFormat.InitialiseAsync(area, MiB, geometry, "LS", "SDM", 16);
-        return new Pool(area);
+        return new Pool(area) { Clock = clock ?? new ManualClock() };
     }
 
     public static Pool Of(string fixture) => new(new MemoryArea(Fixture.Unzip(fixture)));
