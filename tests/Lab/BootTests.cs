@@ -16,6 +16,10 @@ public class BootTests
         Assert.Equal($"{sectorSize}\n", await hosts[0].DoAsync("cat /sys/block/sda/queue/logical_block_size"));
         await hosts[0].DoAsync("printf 'written by one' | dd of=/dev/sda bs=4096 conv=sync oflag=direct 2>/dev/null");
         Assert.StartsWith("written by one", await hosts[1].DoAsync("dd if=/dev/sda bs=4096 count=1 iflag=direct 2>/dev/null | head -c 14"));
+        // No more than the sectors themselves goes out: LabRun.CreateLun.
+        var before = hosts[0].WrittenBytes;
+        await hosts[0].DoAsync($"dd if=/dev/zero of=/dev/sda bs={sectorSize} seek=80 count=64 oflag=direct 2>/dev/null");
+        Assert.InRange(hosts[0].WrittenBytes - before, 64 * sectorSize, 3 * 64 * sectorSize);
         Assert.Equal(3, (await hosts[1].RunAsync("exit 3")).ExitCode);
         Assert.Equal("hpet\n", await hosts[0].DoAsync("cat /sys/devices/system/clocksource/clocksource0/current_clocksource"));
         var device = await hosts[0].DoAsync("ls /dev/mapper/control /dev/watchdog");

@@ -36,6 +36,9 @@ internal sealed class LabHost : IAsyncDisposable
     /// <summary>What its kernel wrote to the serial line.</summary>
     public string SerialLog => File.ReadAllText(_run.Log(Name));
 
+    /// <summary>To files of this machine, its LUNs among them, by the emulator that it is.</summary>
+    public long WrittenBytes => long.Parse(File.ReadLines($"/proc/{_process.Pid}/io").Single(line => line.StartsWith("write_bytes:", StringComparison.Ordinal)).Split(' ')[1]);
+
     public static string AddressOf(int number) => $"10.11.12.{number}";
 
     /// <summary>Returns when it takes commands.</summary>

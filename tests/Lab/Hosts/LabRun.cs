@@ -38,10 +38,14 @@ internal sealed class LabRun : IAsyncDisposable
     public string Log(string name) => _directory.Log(name);
 
     /// <summary>A sparse file that any number of hosts have as their disk.</summary>
+    /// <remarks>Begins with a block that is there. QEMU tries at the start of a file how small a request may be, is misled by a hole, and from then on
+    /// reads and writes 4 KiB around every sector, not noticing what other hosts write there meanwhile: renewals of host ids get lost.</remarks>
     public LabLun CreateLun(string name, long bytes, int sectorSize = 512)
     {
         using var file = new FileStream(At(name), FileMode.CreateNew);
         file.SetLength(bytes);
+        file.Write(new byte[4096]);
+        file.Flush(flushToDisk: true);
         return new LabLun(name, At(name), sectorSize);
     }
 
