@@ -236,12 +236,18 @@ sealed class Membership(
 
     /// <summary>R23, for a verb that does not stay long enough to see who renews: host ids held without a record of ours.</summary>
     /// <remarks>An offline verb that is still joining has no record yet; its name tells what it is.</remarks>
-    public async Task<IReadOnlyList<HostHolder>> StrangersOnDiskAsync() =>
-    [
-        .. (await new HostWatch(domain, bootClock).HeldAsync()).Where(holder =>
-            holder.IsBelieved && holder.HostId != identity.HostId && RecordOf(holder.HostId, holder.Lease!.OwnerGeneration) is null
-            && !OfflineJoin.IsOffline(holder.HostId, holder.Lease!.Resource.ToString())),
-    ];
+    public async Task<IReadOnlyList<HostHolder>> StrangersOnDiskAsync()
+    {
+        var held = await new HostWatch(domain, bootClock).HeldAsync();
+        // After them: a host that joined again since the records were read would be a stranger for as long as nobody else has them read.
+        await RefreshRecordsAsync();
+        return
+        [
+            .. held.Where(holder =>
+                holder.IsBelieved && holder.HostId != identity.HostId && RecordOf(holder.HostId, holder.Lease!.OwnerGeneration) is null
+                && !OfflineJoin.IsOffline(holder.HostId, holder.Lease!.Resource.ToString())),
+        ];
+    }
 
     /// <summary>R7, R8: a host id that was lost is taken again only when every write of the former life has returned.</summary>
     /// <remarks>

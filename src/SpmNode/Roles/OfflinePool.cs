@@ -84,7 +84,6 @@ sealed class OfflinePool : IPoolVerbs
     /// <summary>R23: not beside a host that has no record of ours, unless it is proven dead.</summary>
     static async Task RefuseStrangersAsync(PoolDomain domain, Membership membership, OfflinePorts ports, bool wait, CancellationToken stop)
     {
-        await membership.RefreshRecordsAsync();
         var strange = await membership.StrangersOnDiskAsync();
         if (strange.Count == 0)
         {

@@ -23,6 +23,17 @@ public sealed class MembershipTests
         Assert.Contains("host id 1", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// R23. Its record came after the last time that anybody read them.
+    [Fact]
+    public async Task A_host_that_joined_since_the_records_were_read_is_no_stranger()
+    {
+        var lun = await TestDomain.LunAsync();
+        var first = await MemberAsync(lun, 1, "a");
+        await JoinAsync(first);
+        await JoinAsync(await MemberAsync(lun.OpenAgain(), 2, "b"));
+        Assert.Empty(await first.StrangersOnDiskAsync());
+    }
+
     [Fact]
     public async Task A_name_in_use_under_another_host_id_is_refused_and_its_own_host_id_is_named()
     {
