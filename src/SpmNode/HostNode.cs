@@ -107,6 +107,7 @@ sealed class HostNode(
         await membership.RefreshRecordsAsync();
         await activator.RestoreAsync();
         await Chains.RestoredAsync();
+        guests.Restore();
         var first = true;
         while (!stop.IsCancellationRequested)
         {

@@ -1,5 +1,6 @@
 using System.Reflection;
 using OvirtSpm.Leases;
+using OvirtSpm.LvmMetadata.Mapping;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.Monitor;
 using OvirtSpm.Monitor.Watermark;
@@ -177,7 +178,10 @@ static class NodeComposition
             sockets, TimeSpan.FromSeconds(options.HoldLimitSeconds), BootClock, new ExportMetrics(metrics.Meter), log) { Mapped = mapped };
         var guests = new GuestService(
             path => new UnixQmpTransport(path), path => activator.FindBySocket(path) is { } active ? new VolumeKey(domain.Uuid, active.Volume) : null,
-            growth, new StorageProbe(domain.Uuid, membership, maps, () => node!.Activator), policy, BootClock, new MonitorInstruments(metrics.Meter), log);
+            growth, new StorageProbe(domain.Uuid, membership, maps, () => node!.Activator), policy, BootClock, new MonitorInstruments(metrics.Meter), log)
+        {
+            Roll = new GuestRollFile(sockets, BootId.Read()),
+        };
         var space = new SpaceMonitor(domain.Devices, BootClock, log);
         var counters = new PoolCounters
         {
@@ -212,6 +216,13 @@ static class NodeComposition
     static VolumeMaps? Maps(NodeOptions options, PoolDomain domain) => options.Activation == "dm"
         ? new VolumeMaps(DeviceMapper.OpenFor(domain.Uuid), mapsNew: true, BootClock) { HoldsNew = options.Tail }
         : DeviceMapper.TryOpen() is { } mapper ? new VolumeMaps(mapper, mapsNew: false, BootClock) : null;
+
+    /// <returns>Null where nothing waits that this process does not serve itself.</returns>
+    public static HoldGuard? GuardHolds(NodeOptions options, HostNode node, Action<string> log) => options is { Activation: "dm", Tail: true }
+        ? HoldGuard.Start(
+            TimeSpan.FromSeconds(options.HoldLimitSeconds), DeviceMapper.LockOf(node.Domain.Uuid), LvmDeviceName.UuidsOf(node.Domain.Group.Uuid),
+            () => node.Activator.HasRestored, BootClock, log)
+        : null;
 
     static (WatchdogKind Kind, IWatchdog Watchdog) Watchdog(NodeOptions options, PoolDomain domain, Action<string> log) => options.Watchdog switch
     {

@@ -26,6 +26,7 @@ static class NodeHost
         using var metrics = new NodeMetrics();
         using var collector = new MetricsCollector(metrics.Meter);
         var node = NodeComposition.CreateNode(options, domain, url, metrics, Log, out var verbs, collector);
+        using var guard = NodeComposition.GuardHolds(options, node, Log);
         await using var app = ApiServer.Build(listener, verbs);
         await app.StartAsync(CancellationToken.None);
         WriteUrl(options.State, url);

@@ -127,7 +127,11 @@ sealed class NodeVerbs : INodeVerbs
 
     public IReadOnlyList<GuestReply> Guests() => node.Guests.Guests();
 
-    public Task ForgetGuestAsync(string name) => node.Guests.ForgetAsync(name);
+    public async Task<IReadOnlyList<GuestReply>> ForgetGuestAsync(string name)
+    {
+        await node.Guests.ForgetAsync(name);
+        return node.Guests.Guests();
+    }
 
     public string Metrics() => metrics();
 

@@ -53,6 +53,31 @@ public class MachineHoldTests(ITestOutputHelper output)
     [Fact(Explicit = true)]
     public Task A_QEMU_that_is_killed_is_gone_in_time_and_writes_no_more() => GoAsync(machine => machine.KillAsync());
 
+    /// Nobody but its guard is there to end what waits. A node that goes on, or its next life, holds again and lets the guest go on.
+    [Theory(Explicit = true)]
+    [InlineData("KILL")]
+    [InlineData("STOP")]
+    public async Task What_waits_ends_in_time_when_its_node_is_killed_or_stands_still(string signal)
+    {
+        await using var pool = await CreateAsync();
+        var (machine, _, node) = await HoldAsync(pool);
+        await node.SignalAsync(signal);
+        var left = Stopwatch.StartNew();
+        await machine.PausedAsync(forSpace: false);
+        Say($"its node got SIG{signal} and the guest is paused", left);
+        Assert.Equal(0, await LabTail.CountAsync(node.Host));
+        if (signal == "STOP")
+        {
+            await node.SignalAsync("CONT");
+        }
+        await pool.MendAsync();
+        node = pool.Nodes.Single(one => one.HostId == node.HostId);
+        await pool.ExtendAsync(node, machine.Volume, All);
+        await machine.RunsAsync();
+        output.WriteLine($"figure: the guest goes on {left.Elapsed.TotalSeconds:0.0} s after that, its node {(signal == "KILL" ? "was started again, and watched it again" : "went on")}");
+        await machine.EndAsync(pool, All);
+    }
+
     private async Task GoAsync(Func<LabMachine, Task> leave)
     {
         await using var pool = await CreateAsync();

@@ -11,7 +11,10 @@ public static class LvmDeviceName
     public static string Of(string group, string volume) => $"{group.Replace("-", "--")}-{volume.Replace("-", "--")}";
 
     /// <summary>"LVM-", the group's 32 characters, the volume's 32.</summary>
-    public static string UuidOf(LvmUuid group, LvmUuid volume) => Prefix + Plain(group) + Plain(volume);
+    public static string UuidOf(LvmUuid group, LvmUuid volume) => UuidsOf(group) + Plain(volume);
+
+    /// <summary>What the uuids of all maps of a group begin with.</summary>
+    public static string UuidsOf(LvmUuid group) => Prefix + Plain(group);
 
     /// <summary>Does a map with this uuid belong to a volume of the group?</summary>
     /// <param name="volume">Which.</param>

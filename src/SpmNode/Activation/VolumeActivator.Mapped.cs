@@ -1,6 +1,8 @@
 using OvirtSpm.Node.Activation.Mapped;
 using OvirtSpm.Node.Storage;
+using OvirtSpm.Volumes.Qcow2;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation;
 
@@ -10,12 +12,33 @@ sealed partial class VolumeActivator
     /// <summary>Where the kernel maps volumes; null where this process serves them all.</summary>
     public VolumeMaps? Mapped { get; init; }
 
+    /// <summary>A few reads; a volume without a reserve is better than one that keeps others waiting.</summary>
+    static readonly TimeSpan ImageEndLimit = TimeSpan.FromSeconds(2);
+
     void RefuseMappedExclusive(bool exclusive)
     {
         if (exclusive && Mapped is { MapsNew: true })
         {
             // R12: nobody asks the deadline before a write that goes straight to the kernel.
             throw Refusal.Invalid("a volume that the kernel maps takes writes past the end of a lease, so it is not activated exclusively: start the node with --activation nbd.");
+        }
+    }
+
+    /// <summary>Up to where a volume that nobody has open is in use: all of it, where its image does not say.</summary>
+    async ValueTask<long> WrittenAsync(VolumeInfo volume, SegmentTable table)
+    {
+        if (volume.Slot is not { Format: VolumeFormat.Cow })
+        {
+            return table.AllocatedBytes;
+        }
+        try
+        {
+            return (await Qcow2End.FindAsync(new VolumeImage(table)).AsTask().WaitAsync(ImageEndLimit, clock)).EndOffset;
+        }
+        catch (Exception unknown) when (unknown is Qcow2Refused or IOException or TimeoutException)
+        {
+            // Whoever opens it is told; here it only means that none of it is a reserve.
+            return table.AllocatedBytes;
         }
     }
 

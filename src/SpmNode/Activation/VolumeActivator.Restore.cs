@@ -15,6 +15,11 @@ sealed partial class VolumeActivator
     /// <summary>Devices that were seen when this was last tried.</summary>
     int seenBefore;
 
+    volatile bool restored;
+
+    /// <summary>Somebody looks after everything that this machine has active. Until then what waits in the kernel is nobody's here.</summary>
+    public bool HasRestored => restored;
+
     /// <summary>Serves again what this machine had active when its node ended. The guests notice nothing (they reconnect).</summary>
     /// <remarks>
     /// The entries in our map, of this machine and boot, kept the extents ours all the time (R11); the caller holds R7's lock, so
@@ -28,6 +33,7 @@ sealed partial class VolumeActivator
         {
             (unseen, seenBefore) = (false, domain.Devices.Seen.Count);
             await RestoreInsideAsync();
+            restored = waiting.Count == 0;
         }
         finally
         {

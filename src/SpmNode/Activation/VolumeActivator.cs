@@ -359,7 +359,7 @@ sealed partial class VolumeActivator(
             {
                 throw Refusal.Conflict($"volume {volume.Name} is open on this host as a map, past which no lease is asked: end what has it open, then activate it again.");
             }
-            var map = await mapped.OpenAsync(group, lv, table, size, readOnly, new TailOptions(holdLimit, growth(volume.Uuid), metrics, log));
+            var map = await mapped.OpenAsync(group, lv, table, size, readOnly, new TailOptions(holdLimit, growth(volume.Uuid), metrics, log), () => WrittenAsync(volume, table));
             return active[volume.Uuid] = new ActiveVolume(volume.Uuid, slot, readOnly, map, map);
         }
         var options = new VolumeExportOptions(volume.Name, size)

@@ -24,7 +24,8 @@ interface INodeVerbs : IPoolVerbs
 
     IReadOnlyList<GuestReply> Guests();
 
-    Task ForgetGuestAsync(string name);
+    /// <returns>Whom it watches still.</returns>
+    Task<IReadOnlyList<GuestReply>> ForgetGuestAsync(string name);
 
     /// <summary>Prometheus text.</summary>
     string Metrics();

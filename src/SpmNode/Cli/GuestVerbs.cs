@@ -12,7 +12,7 @@ static class GuestVerbs
     static readonly Option<string> url = CommonOptions.Url();
     static readonly Option<bool> json = CommonOptions.Json();
 
-    public static Command Create() => new("guest", "Guests whose disks a node keeps large enough") { Watch(), List() };
+    public static Command Create() => new("guest", "Guests whose disks a node keeps large enough") { Watch(), List(), Forget() };
 
     static Command Watch()
     {
@@ -44,6 +44,19 @@ static class GuestVerbs
         {
             await using var node = At(parsed);
             Print(parsed, await node.GuestsAsync());
+            return 0;
+        }));
+        return command;
+    }
+
+    static Command Forget()
+    {
+        var name = new Argument<string>("name") { Description = "as 'spm guest list' shows it" };
+        var command = new Command("forget", "Let the node at --url watch a guest no more: its disks do not grow by themselves from then on.") { name, url, json };
+        command.SetAction(parsed => SpmCommand.GuardAsync(async () =>
+        {
+            await using var node = At(parsed);
+            Print(parsed, await node.ForgetGuestAsync(parsed.GetValue(name)!));
             return 0;
         }));
         return command;

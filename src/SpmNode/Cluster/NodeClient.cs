@@ -167,6 +167,10 @@ sealed class NodeClient : IPoolVerbs
 
     public Task<GuestReply> WatchGuestAsync(WatchGuestRequest request) => SendAsync<GuestReply>(HttpMethod.Post, "v1/guests", request);
 
+    /// <returns>Whom it watches still.</returns>
+    public Task<IReadOnlyList<GuestReply>> ForgetGuestAsync(string name) =>
+        SendAsync<IReadOnlyList<GuestReply>>(HttpMethod.Delete, "v1/guests/" + Uri.EscapeDataString(name));
+
     public Task<HandOverReply> HandOverAsync(HandOverRequest request) => SendAsync<HandOverReply>(HttpMethod.Post, "v1/handover", request);
 
     public Task<HandOverNoticeReply> TellAsync(HandOverNotice notice) => SendAsync<HandOverNoticeReply>(HttpMethod.Post, "v1/handover/notice", notice);

@@ -14,6 +14,10 @@ sealed class GuestService(
     TimeProvider clock, MonitorInstruments instruments, Action<string> log)
 {
     readonly ConcurrentDictionary<string, Watched> guests = [];
+    List<WatchGuestRequest>? kept;
+
+    /// <summary>Where it is kept who is watched, so that a node that starts again goes on; null where it is not.</summary>
+    public IGuestRoll? Roll { get; init; }
 
     public IReadOnlyList<GuestReply> Guests() => [.. guests.Values.Select(guest => guest.Describe()).OrderBy(guest => guest.Name, StringComparer.Ordinal)];
 
@@ -39,17 +43,47 @@ sealed class GuestService(
             // Two askers at once would start two loops, and one of them would never be stopped.
             guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp, pauses));
             known?.Watch.Use(pauses);
+            Kept().RemoveAll(other => other.Name == name);
+            Kept().Add(ResumeBehaviors.Request(request.Qmp, name, pauses));
+            Write();
         }
         return guest.Describe();
     }
 
+    /// <summary>Goes on with the guests that an earlier life of this node watched.</summary>
+    public void Restore()
+    {
+        lock (guests)
+        {
+            foreach (var guest in Kept().ToList())
+            {
+                try
+                {
+                    Watch(guest);
+                    log($"guest '{guest.Name}' is watched again");
+                }
+                catch (Refusal refusal)
+                {
+                    // Named anew meanwhile, or written by another version.
+                    log($"guest '{guest.Name}' is not watched again: {refusal.Message}");
+                }
+            }
+        }
+    }
+
     public async Task ForgetAsync(string name)
     {
-        if (!guests.TryRemove(name, out var guest))
+        Watched? guest;
+        lock (guests)
         {
-            throw Refusal.NotFound($"no guest '{name}' is watched here.");
+            // One that an earlier life watched, and this one not yet, is forgotten, too.
+            if (!guests.TryRemove(name, out guest) & Kept().RemoveAll(other => other.Name == name) == 0)
+            {
+                throw Refusal.NotFound($"no guest '{name}' is watched here.");
+            }
+            Write();
         }
-        await guest.StopAsync();
+        await (guest?.StopAsync() ?? Task.CompletedTask);
     }
 
     public async Task StopAsync()
@@ -83,6 +117,36 @@ sealed class GuestService(
             weighed.Span.TotalSeconds, weighed.LastingBytes, weighed.MinimumChunkBytes, weighed.MaximumChunkBytes, weighed.ChunkBytes,
             weighed.IsMeasured ? $"measured: highest write by QEMU's threshold events and looks, slowest of the recent {disk.Extends} extends"
                 : "not measured yet: the minimum");
+    }
+
+    /// <summary>Under the lock of the guests. Read once: a file that cannot be read later must not take those along that it still names.</summary>
+    List<WatchGuestRequest> Kept()
+    {
+        if (kept is null)
+        {
+            kept = [];
+            try
+            {
+                kept.AddRange(Roll?.Read() ?? []);
+            }
+            catch (IOException failed)
+            {
+                log($"who was watched before is not known, have each guest watched again: {failed.Message}");
+            }
+        }
+        return kept;
+    }
+
+    void Write()
+    {
+        try
+        {
+            Roll?.Write(Kept());
+        }
+        catch (IOException failed)
+        {
+            log($"a node that starts again will not know who is watched: {failed.Message}");
+        }
     }
 
     Watched Start(string name, string qmp, PausePolicy pauses)

@@ -11,6 +11,10 @@ static class ResumeBehaviors
 
     public static string Name(ResumeBehavior behavior) => Names[(int)behavior];
 
+    /// <summary>What to ask for to have a guest watched so.</summary>
+    public static WatchGuestRequest Request(string qmp, string name, PausePolicy policy) =>
+        new(qmp, name, Name(policy.Behavior), policy.Behavior is ResumeBehavior.Kill ? policy.KillAfter.TotalSeconds : null);
+
     /// <param name="before">Of a guest that is watched already: what is not said stays.</param>
     /// <exception cref="Refusal">It is none.</exception>
     public static PausePolicy Policy(WatchGuestRequest request, PausePolicy? before)

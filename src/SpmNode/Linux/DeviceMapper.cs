@@ -28,19 +28,29 @@ sealed class DeviceMapper : IDeviceMapper
     /// <exception cref="Refusal">There is another one, or no device-mapper.</exception>
     public static DeviceMapper OpenFor(Guid domain)
     {
-        var mapper = Open();
-        var path = $"/run/spm-dm-{domain}.lock";
-        try
+        var (mapper, path) = (Open(), LockOf(domain));
+        for (var tries = 10; ; tries--)
         {
-            mapper.alone = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return mapper;
-        }
-        catch (IOException)
-        {
-            mapper.control.Dispose();
-            throw Refusal.Conflict($"another node on this machine maps volumes of domain {domain} ({path} is locked). Stop it, or start this one with --activation nbd.");
+            try
+            {
+                mapper.alone = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return mapper;
+            }
+            catch (IOException) when (tries > 0)
+            {
+                // The guard of an earlier life tries it for an instant.
+                Thread.Sleep(50);
+            }
+            catch (IOException)
+            {
+                mapper.control.Dispose();
+                throw Refusal.Conflict($"another node on this machine maps volumes of domain {domain} ({path} is locked). Stop it, or start this one with --activation nbd.");
+            }
         }
     }
+
+    /// <summary>Locked by the node that maps the domain's volumes.</summary>
+    public static string LockOf(Guid domain) => $"/run/spm-dm-{domain}.lock";
 
     /// <exception cref="Refusal">This kernel or this container has none.</exception>
     static DeviceMapper Open()

@@ -114,6 +114,12 @@ public sealed class NodeGuestTests
         // A guest that never runs further ahead than the watermark: each extend then is the threshold's doing, on a slow machine, too.
         await guest.WriteAsync(0, Blocks, async block =>
         {
+            if (block == Blocks / 4)
+            {
+                // Nobody tells the next life of the node again.
+                await node.KillAsync();
+                node = await node.RestartAsync();
+            }
             if (block % (Step / GuestData.BlockBytes) == 0)
             {
                 await NodeCluster.WaitAsync(TimeSpan.FromSeconds(30), $"there is room behind block {block}", async () =>
@@ -132,6 +138,11 @@ public sealed class NodeGuestTests
         Assert.Matches(@"watermark +\S+ MiB \(\d+ bytes\) = max\(4 × ", said.Output);
         Assert.Contains("measured: highest write", said.Output, StringComparison.Ordinal);
         await guest.ReadBackAsync(0, Blocks);
+        Assert.Equal(0, (await cluster.SpmAsync("guest", "forget", "g1", "--url", node.Url)).ExitCode);
+        Assert.Empty(await node.Client.GuestsAsync());
+        var unknown = await cluster.SpmAsync("guest", "forget", "g1", "--url", node.Url);
+        Assert.Equal(1, unknown.ExitCode);
+        Assert.Contains("no guest 'g1' is watched here", unknown.Errors, StringComparison.Ordinal);
         await disk.DisposeAsync();
         await qemu.QuitAsync(TestContext.Current.CancellationToken);
     }

@@ -89,15 +89,16 @@ internal sealed class LabMachine
     /// <summary>Waits until QEMU said this.</summary>
     public Task<TimeSpan> HeardAsync(string what) => LabWait.UntilAsync(LabWait.Patience, () => $"QEMU says '{what}': {End(Said)} {Heard} {Read("machine.log")}", () => Task.FromResult(Heard.Contains(what)));
 
-    /// <summary>Waits until QEMU has stopped it for want of space.</summary>
-    public async Task PausedAsync()
+    /// <summary>Waits until QEMU has stopped it for want of space, or because its storage failed.</summary>
+    public async Task PausedAsync(bool forSpace = true)
     {
-        await LabWait.UntilAsync(LabWait.Patience, () => $"the guest is paused: {End(Said)} {Heard}", () => Task.FromResult(LastOf("STOP") > LastOf("RESUME")));
-        Assert.Contains("\"nospace\": true", Heard);
+        await LabWait.UntilAsync(LabWait.Patience, () => $"the guest is paused: {End(Said)} {Heard}", () => Task.FromResult(IsPaused));
+        Assert.Contains($"\"nospace\": {(forSpace ? "true" : "false")}", Heard);
     }
 
-    public Task<TimeSpan> RunsAsync() =>
-        LabWait.UntilAsync(LabWait.Patience, () => $"the guest runs: {End(Said)} {Heard}", () => Task.FromResult(LastOf("RESUME") > LastOf("STOP")));
+    public bool IsPaused => LastOf("STOP") > LastOf("RESUME");
+
+    public Task<TimeSpan> RunsAsync() => LabWait.UntilAsync(LabWait.Patience, () => $"the guest runs: {End(Said)} {Heard} {_node.Log}", () => Task.FromResult(LastOf("RESUME") > LastOf("STOP")));
 
     /// <summary>Waits until it has written so much.</summary>
     public Task WroteAsync(int mebibytes) => SaidAsync($"guest: wrote {mebibytes - 1} ");

@@ -75,7 +75,7 @@ sealed class ScriptedNode : INodeVerbs
 
     public IReadOnlyList<GuestReply> Guests() => [];
 
-    public Task ForgetGuestAsync(string name) => Task.CompletedTask;
+    public Task<IReadOnlyList<GuestReply>> ForgetGuestAsync(string name) => Task.FromResult<IReadOnlyList<GuestReply>>([]);
 
     public string Metrics() => "spm_up 1\n";
 

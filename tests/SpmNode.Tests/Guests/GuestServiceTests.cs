@@ -41,11 +41,50 @@ public sealed class GuestServiceTests
         Assert.Empty(guests.Guests());
     }
 
-    static async Task<GuestService> ServiceAsync()
+    [Fact]
+    public async Task A_node_that_starts_again_watches_whom_it_watched()
+    {
+        var roll = new Roll();
+        var first = await ServiceAsync(roll);
+        first.Watch(new WatchGuestRequest("/run/a.qmp", null, "kill", 200));
+        first.Watch(new WatchGuestRequest("/run/b.qmp", "b"));
+        first.Watch(new WatchGuestRequest("/run/c.qmp", null));
+        first.Watch(new WatchGuestRequest("/run/d.qmp", null));
+        await first.ForgetAsync("c");
+        await first.StopAsync();
+
+        var second = await ServiceAsync(roll);
+        // Somebody is quicker than the node's own start.
+        second.Watch(new WatchGuestRequest("/run/b.qmp", "b", "leave_paused"));
+        await second.ForgetAsync("d");
+        second.Restore();
+        Assert.Equal([("a", "/run/a.qmp"), ("b", "/run/b.qmp")], second.Guests().Select(guest => (guest.Name, guest.Qmp)));
+        await AsyncWait.UntilAsync(() => second.Guests() is [var a, var b] && (Policy(a), Policy(b)) == (("kill", 200), ("leave_paused", null)));
+        await second.StopAsync();
+    }
+
+    [Fact]
+    public async Task Who_was_watched_is_not_known_and_what_is_asked_now_is_done()
+    {
+        var roll = new Roll { Fails = true };
+        var log = new List<string>();
+        var guests = await ServiceAsync(roll, log);
+        guests.Restore();
+        Assert.Contains("who was watched before is not known, have each guest watched again: no disk", Assert.Single(log), StringComparison.Ordinal);
+        guests.Watch(new WatchGuestRequest("/run/a.qmp", null));
+        Assert.Contains(log, line => line.StartsWith("a node that starts again will not know who is watched", StringComparison.Ordinal));
+        Assert.Single(guests.Guests());
+        await guests.StopAsync();
+    }
+
+    static async Task<GuestService> ServiceAsync(IGuestRoll? roll = null, List<string>? log = null)
     {
         var host = await TestHost.JoinAsync(await TestDomain.LunAsync(), 2);
         return new GuestService(
-            path => new Nobody(path), _ => null, host.Growth, host.Probe, GrowthPolicy.Default, TimeProvider.System, new MonitorInstruments(new Meter("test")), host.Log.Add);
+            path => new Nobody(path), _ => null, host.Growth, host.Probe, GrowthPolicy.Default, TimeProvider.System, new MonitorInstruments(new Meter("test")), (log ?? host.Log).Add)
+        {
+            Roll = roll,
+        };
     }
 
     static (string?, double?) Policy(GuestReply guest) => (guest.ResumeBehavior, guest.KillAfterSeconds);
@@ -55,6 +94,17 @@ public sealed class GuestServiceTests
     {
         await AsyncWait.UntilAsync(() => guests.Guests() is [var guest] && guest.ResumeBehavior == behavior && (killAfter is null || guest.KillAfterSeconds == killAfter));
         return guests.Guests().Single();
+    }
+
+    sealed class Roll : IGuestRoll
+    {
+        IReadOnlyList<WatchGuestRequest> kept = [];
+
+        public bool Fails { get; init; }
+
+        public IReadOnlyList<WatchGuestRequest> Read() => Fails ? throw new IOException("no disk") : kept;
+
+        public void Write(IReadOnlyList<WatchGuestRequest> guests) => kept = Fails ? throw new IOException("no disk") : guests;
     }
 
     sealed class Nobody(string path) : IQmpTransport

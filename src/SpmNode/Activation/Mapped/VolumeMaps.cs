@@ -20,12 +20,14 @@ sealed class VolumeMaps(IDeviceMapper mapper, bool mapsNew, TimeProvider clock)
         mapsNew || !TailStack.TryRemove(mapper, MapIdentity.Of(group, volume)) || Find(group, volume) is { OpenCount: > 0 };
 
     /// <summary>As <see cref="Open"/>, on a thread that udev, or a device that does not answer, may keep waiting.</summary>
-    public Task<IMappedVolume> OpenAsync(VolumeGroup group, LogicalVolume volume, SegmentTable table, long maximumBytes, bool readOnly, TailOptions tail) => Task.Run(() =>
+    /// <param name="writtenBytes">Behind as many bytes nothing of the volume is in use. Asked only while nobody has it open.</param>
+    public Task<IMappedVolume> OpenAsync(
+        VolumeGroup group, LogicalVolume volume, SegmentTable table, long maximumBytes, bool readOnly, TailOptions tail, Func<ValueTask<long>> writtenBytes) => Task.Run(async () =>
     {
         var identity = MapIdentity.Of(group, volume);
         try
         {
-            // One that nobody has open is made again: then no part of the volume is a reserve that its guest may have written to.
+            // One that nobody has open is made again.
             var isOpen = !TailStack.TryRemove(mapper, identity);
             // Whoever has the volume's own map open goes on with that.
             var holds = HoldsNew && mapsNew && !readOnly && (isOpen || table.AllocatedBytes < maximumBytes && mapper.Find(identity.Uuid) is not { OpenCount: > 0 });
@@ -37,7 +39,7 @@ sealed class VolumeMaps(IDeviceMapper mapper, bool mapsNew, TimeProvider clock)
             var stack = isOpen
                 ? TailStack.Restore(mapper, identity, table.AllocatedBytes, maximumBytes, holds ? group.ExtentSizeBytes : null)
                     ?? throw Refusal.Conflict($"volume {volume.Name} is not activated: what is mapped above it is not as this node makes it. End what uses it, then 'dmsetup remove' the maps above it.")
-                : TailStack.Make(mapper, identity, table.AllocatedBytes, maximumBytes, group.ExtentSizeBytes);
+                : TailStack.Make(mapper, identity, table.AllocatedBytes, await writtenBytes(), maximumBytes, group.ExtentSizeBytes);
             var guest = mapper.Find(TailLayers.GuestOf(identity).Uuid) ?? throw new IOException("it was removed at once");
             return (IMappedVolume)new TailedVolume(mapper, own, stack, mapper.MakeNode(guest), tail, clock);
         }

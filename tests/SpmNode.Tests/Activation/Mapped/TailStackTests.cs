@@ -36,6 +36,26 @@ public class TailStackTests
         Assert.Null(kernel.Write(guest, 5 * Extent).Result);
     }
 
+    /// R15, from the first activation on: what nobody has written to may be kept back.
+    [Theory]
+    [InlineData(1 * Extent, 2 * Extent)]
+    [InlineData((2 * Extent) + 16, (2 * Extent) + 16)]
+    [InlineData((2 * Extent) + 17, (2 * Extent) + 24)]
+    public void What_was_not_written_of_the_last_extent_is_the_reserve_at_once(long written, long end)
+    {
+        var stack = Make(3 * Extent, written);
+        Assert.Equal(end * 512, stack.EndBytes);
+        var (before, reserve, behind) = (kernel.Write(guest, end - 1), kernel.Write(guest, end), kernel.Write(guest, 3 * Extent));
+        Assert.Equal(($"8:0 {1000 + end - 1}", null, null), (before.Result, reserve.Result, behind.Result));
+        stack.Drop();
+        Assert.Equal(($"8:0 {1000 + end}", "EIO"), (reserve.Result, behind.Result));
+        Reshape(stack);
+        Assert.Equal("ENOSPC", kernel.Write(guest, 3 * Extent).Result);
+        Grow(stack, 5 * Extent);
+        Reshape(stack);
+        Assert.Equal(4 * Extent * 512, stack.EndBytes);
+    }
+
     [Fact]
     public void When_no_space_comes_what_waits_goes_into_the_reserve_and_what_comes_then_meets_the_end()
     {
@@ -256,6 +276,23 @@ public class TailStackTests
     }
 
     [Fact]
+    public void What_somebody_else_let_go_is_held_again()
+    {
+        var stack = Make(1 * Extent);
+        var write = kernel.Write(guest, 130);
+        Assert.False(stack.HoldAgain());
+        kernel.Resume(Assert.Single(Holds()).Uuid);
+        Assert.Equal("EIO", write.Result);
+        Assert.True(stack.HoldAgain());
+        write = kernel.Write(guest, 130);
+        Assert.Null(write.Result);
+        Grow(stack, 3 * Extent);
+        Assert.Equal("8:0 1130", write.Result);
+        Grow(stack, Size);
+        Assert.False(stack.HoldAgain());
+    }
+
+    [Fact]
     public void What_is_not_as_we_make_it_is_not_taken_over()
     {
         Make(1 * Extent);
@@ -264,11 +301,12 @@ public class TailStackTests
         Assert.Null(TailStack.Restore(kernel, volume, Extent * 512, Size * 512, Extent * 512));
     }
 
-    TailStack Make(long sectors)
+    /// <param name="written">All of it, where nobody knows better.</param>
+    TailStack Make(long sectors, long? written = null)
     {
         kernel.Create(volume.Name, volume.Uuid);
         GrowOwn(sectors);
-        var stack = TailStack.Make(kernel, volume, sectors * 512, Size * 512, Extent * 512);
+        var stack = TailStack.Make(kernel, volume, sectors * 512, (written ?? sectors) * 512, Size * 512, Extent * 512);
         kernel.Set(kernel.Find(guest)! with { OpenCount = 1 });
         return stack;
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Activation.Mapped;
 using OvirtSpm.Node.Activation.Mapped.Tail;
@@ -30,6 +31,20 @@ public class TailedActivationTests
         await PassUntilAsync(host, () => kernel.Count == 4);
         Assert.Empty(kernel.Waits);
         Assert.Equal(end / 512, kernel.Find(Guest)!.Live[0].LengthSectors);
+    }
+
+    /// R15: its image ends before the last extent does.
+    [Fact]
+    public async Task A_guest_that_never_grew_has_a_reserve_where_its_image_says_so()
+    {
+        var (host, active) = await ActiveAsync(imageEndBytes: (int)Extent - (1 << 20));
+        Assert.Equal(Extent - (1 << 20), active.Export.AllocatedBytes);
+        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.PoolFull);
+        var write = Write(Sectors - 5);
+        await PassUntilAsync(host, () => write.Result is not null);
+        Assert.StartsWith("8:0 ", write.Result, StringComparison.Ordinal);
+        await PassUntilAsync(host, () => kernel.Count == 2);
+        Assert.Equal("ENOSPC", Write(Sectors).Result);
     }
 
     [Fact]
@@ -165,6 +180,20 @@ public class TailedActivationTests
         Assert.False((await next.Maps.ReadOwnAsync()).IsIdle);
     }
 
+    [Fact]
+    public async Task What_somebody_else_let_go_is_held_again()
+    {
+        var (host, active) = await ActiveAsync();
+        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
+        var write = Write(Sectors + 5);
+        kernel.Resume(kernel.List().Single(TailLayers.IsHold));
+        Assert.Equal("EIO", write.Result);
+        await PassUntilAsync(host, () => host.Log.Any(line => line.Contains("it is held again", StringComparison.Ordinal)));
+        Assert.Null(Write(Sectors + 5).Result);
+        Assert.Equal(1, host.Log.Count(line => line.Contains("it is held again", StringComparison.Ordinal)));
+        await active.Served.DisposeAsync();
+    }
+
     /// R11
     [Fact]
     public async Task A_host_that_was_confirmed_dead_fails_what_waits()
@@ -192,16 +221,39 @@ public class TailedActivationTests
 
     FakeWrite Write(long sector) => kernel.Write(Guest, sector);
 
-    async Task<(TestHost Host, ActiveVolume Active)> ActiveAsync()
+    /// <param name="imageEndBytes">Of an image in it; null where there is none.</param>
+    async Task<(TestHost Host, ActiveVolume Active)> ActiveAsync(int? imageEndBytes = null)
     {
         var term = await TestDomain.LeadAsync(await TestDomain.LunAsync());
         var id = await term.CreateAsync();
         var host = await TestHost.JoinAsync(term.Lun, 2, kernel, holds: true);
+        if (imageEndBytes is { } end)
+        {
+            var place = Assert.Single(host.Domain.Devices.Table(host.Domain.Group, host.Domain.Group.Find($"{id}")!).Segments);
+            await place.Device.WriteAsync(place.DeviceOffsetBytes, Image(end));
+        }
         Answer(host, (asked, request) => term.Extension.ExtendAsync($"{asked}", request).GetAwaiter().GetResult());
         var active = await host.Activator.ActivateAsync($"{id}", readOnly: false);
         volume = MapIdentity.Of(host.Domain.Group, host.Domain.Group.Find($"{id}")!);
         kernel.Set(kernel.Find(Guest)! with { OpenCount = 1 });
         return (host, active);
+    }
+
+    /// <summary>The header of a qcow2 image with its first clusters in use.</summary>
+    static byte[] Image(int endBytes)
+    {
+        const int Cluster = 65536;
+        var image = new byte[4 * Cluster];
+        (int At, uint Value)[] fields = [(0, 0x514649FB), (4, 3), (20, 16), (28, 1 << 30), (36, 2), (44, 3 * Cluster), (52, Cluster), (56, 1), (96, 4), (100, 104), (Cluster + 4, 2 * Cluster)];
+        foreach (var (at, value) in fields)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(at), value);
+        }
+        for (var cluster = 0; cluster < endBytes / Cluster; cluster++)
+        {
+            image[(2 * Cluster) + (2 * cluster) + 1] = 1;
+        }
+        return image;
     }
 
     static void Answer(TestHost host, Func<Guid, ExtendVolumeRequest, ExtendVolumeReply> spm)

@@ -5,7 +5,10 @@ namespace OvirtSpm.Node.Activation.Mapped.Tail;
 /// <summary>Names of the maps above a volume's own. Written as LVM writes the layers of its volumes: lvm2 and udev's rules for it then leave them alone.</summary>
 internal static class TailLayers
 {
-    private const string Guest = "-spm", Gate = "-spmgate", Hold = "-spmhold";
+    /// <summary>In the uuid and the name of every hold, before its number.</summary>
+    public const string Hold = "-spmhold";
+
+    private const string Guest = "-spm", Gate = "-spmgate";
 
     /// <summary>What guests open: the volume's map, and what is held behind its end.</summary>
     public static MapIdentity GuestOf(MapIdentity volume) => Layer(volume, Guest);

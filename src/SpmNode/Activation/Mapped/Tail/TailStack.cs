@@ -36,7 +36,7 @@ internal sealed class TailStack
 
     public bool IsShaped => _shaped == (_chain.EndBytes, HeldGate(_chain));
 
-    /// <summary>R15: from the first growth on the volume has this much more than its guest is let write.</summary>
+    /// <summary>R15: the volume has this much more than its guest is let write, or will from its next growth on.</summary>
     public long ReserveBytes => _reserveBytes ?? 0;
 
     /// <summary>Nothing leads behind the end of the guest's map, so that nothing can keep a change of it waiting.</summary>
@@ -45,14 +45,16 @@ internal sealed class TailStack
     public InFlight Waiting => HeldGate(_chain) is { } gate ? _mapper.InFlight(gate) : default;
 
     /// <summary>Above a volume's own map, of which nobody else has anything open.</summary>
-    public static TailStack Make(IDeviceMapper mapper, MapIdentity volume, long allocatedBytes, long sizeBytes, long reserveBytes)
+    /// <param name="writtenBytes">Nothing behind them is in use.</param>
+    public static TailStack Make(IDeviceMapper mapper, MapIdentity volume, long allocatedBytes, long writtenBytes, long sizeBytes, long reserveBytes)
     {
         var (guest, own) = (TailLayers.GuestOf(volume), Require(mapper, volume.Uuid));
-        // Its guest may have written to all of it before: nothing of it is a reserve yet.
-        var chain = new TailChain(allocatedBytes, [], IsDropped: true);
-        var stack = new TailStack(mapper, volume, own.Number, chain, (allocatedBytes, null), allocatedBytes, sizeBytes, reserveBytes);
-        stack.Hold(allocatedBytes);
-        stack._shaped = (allocatedBytes, HeldGate(stack._chain));
+        // R15: as much of its last extent as its guest has not written to.
+        var end = Math.Min(allocatedBytes, Math.Max(allocatedBytes - reserveBytes, Aligned(writtenBytes)));
+        var chain = new TailChain(end, [], IsDropped: true);
+        var stack = new TailStack(mapper, volume, own.Number, chain, (end, null), allocatedBytes, sizeBytes, reserveBytes);
+        stack.Hold(end);
+        stack._shaped = (end, HeldGate(stack._chain));
         mapper.Create(guest.Name, guest.Uuid);
         mapper.Load(guest.Uuid, stack.GuestTable(stack._chain), readOnly: false);
         mapper.Resume(guest.Uuid);
@@ -175,6 +177,18 @@ internal sealed class TailStack
         }
     }
 
+    /// <summary>Holds again what somebody else let go: a guard that took this node for dead, or a person with 'dmsetup resume'.</summary>
+    /// <returns>Somebody did.</returns>
+    public bool HoldAgain()
+    {
+        if (_chain.IsDropped || _mapper.Find(HoldOf(_chain.Links[^1])) is not { IsSuspended: false, Live: [{ Type: "error" }] } hold)
+        {
+            return false;
+        }
+        _mapper.Suspend(hold.Uuid);
+        return true;
+    }
+
     /// <returns>False: somebody has the guest's map open, and all stays.</returns>
     public static bool TryRemove(IDeviceMapper mapper, MapIdentity volume)
     {
@@ -250,6 +264,9 @@ internal sealed class TailStack
         _mapper.Resume(gate.Uuid);
         _chain = new TailChain(end, [.. _chain.Links, new TailLink(number, end, Require(_mapper, gate.Uuid).Number)], IsDropped: false);
     }
+
+    /// <summary>No device has larger sectors.</summary>
+    private static long Aligned(long bytes) => (bytes + 4095) / 4096 * 4096;
 
     private IReadOnlyList<MapTarget> GuestTable(TailChain chain) => TailTable.Guest(_number, chain.EndBytes, HeldGate(chain), _sizeBytes);
 

@@ -3,12 +3,15 @@ namespace OvirtSpm.Node.Activation.Mapped.Tail;
 /// <summary>A mapped volume whose guests' writes wait behind its end until it has grown.</summary>
 /// <remarks>
 /// The kernel does all of a guest's I/O; this looks at what waits, asks for space, and lets it go on. When this process is killed, what waits
-/// waits for the next life of the node; when it ends in order, nothing is held meanwhile and a guest meets the end of its device.
+/// waits for the next life of the node, or until the guard ends it; when it ends in order, nothing is held meanwhile and a guest meets the end of its device.
 /// </remarks>
 internal sealed class TailedVolume : IMappedVolume
 {
     /// <summary>For the guest's requests that are under way: storage that does not answer must not keep a node from ending.</summary>
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Between looks for a hold that somebody else let go.</summary>
+    private static readonly TimeSpan HoldAgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly IDeviceMapper _mapper;
     private readonly MappedVolume _volume;
@@ -20,6 +23,7 @@ internal sealed class TailedVolume : IMappedVolume
     private readonly Task _running;
     private long? _reshapingSince, _waitingSince;
     private bool _isAsking, _poolFull;
+    private long _heldAgain;
     private InFlight _waiting;
     private volatile bool _closed;
     private string _said = "";
@@ -168,6 +172,14 @@ internal sealed class TailedVolume : IMappedVolume
             return;
         }
         var now = _clock.GetTimestamp();
+        if (_clock.GetElapsedTime(_heldAgain, now) >= HoldAgainAfter)
+        {
+            _heldAgain = now;
+            if (_stack.HoldAgain())
+            {
+                _options.Log($"volume {_volume.Identity.Volume}: what waited behind its end was let go by somebody else; it is held again");
+            }
+        }
         _waiting = _stack.Waiting;
         if (_waiting.IsNone)
         {
