@@ -6,9 +6,13 @@ namespace OvirtSpm.Lab;
 /// <summary>Stock lvm2 in the same hosts: how long it takes for what we do, and what it says while we do it.</summary>
 public class LvmBesideUsTests(ITestOutputHelper output)
 {
-    /// <summary>What lvs says when a volume grew between its look at the text and its look at the kernel's map, also when lvm2 made it grow:
-    /// hosts of oVirt log it at extends.</summary>
-    private const string Between = "WARNING: Cannot find matching striped segment for ";
+    /// <summary>What lvm2 warns of when it reads, without a lock, beside another host that writes: between the text and the kernel's map, or between the
+    /// headers of the two copies. It exits with 0 and shows what is newer. Stock lvm2 as the writer brings the same out of it (README of the tests).</summary>
+    private static readonly string[] Between =
+    [
+        "WARNING: Cannot find matching striped segment for ", "WARNING: ignoring metadata seqno ", "WARNING: Inconsistent metadata found for VG ",
+        "See vgck --updatemetadata to correct inconsistency.",
+    ];
 
     [Fact(Explicit = true)]
     public async Task An_extend_is_twenty_times_faster_than_lvextend_and_a_refresh()
@@ -16,10 +20,11 @@ public class LvmBesideUsTests(ITestOutputHelper output)
         const int Extends = 50;
         await using var pool = await LabPool.CreateAsync(1);
         var node = await pool.LeaderAsync();
-        var volume = await pool.CreateVolumeAsync(node, gibibytes: 8);
+        var volume = await pool.CreateVolumeAsync(node, gibibytes: 64);
         await node.DoAsync("POST", $"/v1/volumes/{volume}/activate");
-        // A node compiles what it runs often, again and better: a minute's work for an emulated processor. lvm2 is compiled.
-        await LabExtends.RunAsync(pool, node, volume, 20 * Extends);
+        // A node compiles what it runs often, again and better, which takes an emulated processor minutes: the median of 50 extends went from 35 ms at
+        // first to 60 ms after 700, and to 33 ms after 2,000. lvm2 is compiled.
+        await LabExtends.RunAsync(pool, node, volume, 2200);
         var ours = await LabExtends.RunAsync(pool, node, volume, Extends);
 
         var device = await LabPool.DeviceAsync(node, volume);
@@ -44,9 +49,9 @@ public class LvmBesideUsTests(ITestOutputHelper output)
         Assert.True(theirs >= 20 * median, $"{theirs / median:0.0}");
     }
 
-    /// lvm2 takes no lock of ours, so it reads while texts and headers are being written. Whatever else it says on stderr counts.
+    /// lvm2 takes no lock of ours, so it reads while texts and headers are being written. Whatever else it says on stderr counts, and any other exit code.
     [Fact(Explicit = true)]
-    public async Task Lvs_vgs_and_pvs_in_loops_on_every_host_say_nothing_beside_500_extends()
+    public async Task Lvs_vgs_and_pvs_in_loops_on_every_host_do_not_fail_beside_500_extends()
     {
         const int Extends = 500;
         await using var pool = await LabPool.CreateAsync(2);
@@ -72,10 +77,10 @@ public class LvmBesideUsTests(ITestOutputHelper output)
             await File.WriteAllTextAsync(Path.Combine(node.Host.Share, "stop"), "");
         }
         var said = (await Task.WhenAll(storms)).SelectMany(storm => storm.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-            .ToLookup(line => line.StartsWith(Between, StringComparison.Ordinal));
+            .ToLookup(line => Between.Any(known => line.StartsWith(known, StringComparison.Ordinal)));
         var commands = pool.Nodes.Select(node => File.ReadAllLines(Path.Combine(node.Host.Share, "ran")).Length).ToList();
         output.WriteLine($"figure: {Extends} extends beside {string.Join(" and ", commands)} lvs, vgs and pvs on two hosts: median {Median(ours) * 1000:0} ms, slowest {ours.Max() * 1000:0} ms; "
-            + $"{said[true].Count()} of them read the text before an extend and the kernel's map after it");
+            + $"all exited with 0, and wrote {said[true].Count()} lines for having read in the middle of a change");
         Assert.All(commands, count => Assert.True(count >= 3));
         Assert.Empty(said[false]);
         await pool.ExtendAsync(other, volume, 256 + (8 * Extends) + 8);
