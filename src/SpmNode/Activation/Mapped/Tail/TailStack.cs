@@ -1,3 +1,5 @@
+using OvirtSpm.Volumes.Sizes;
+
 namespace OvirtSpm.Node.Activation.Mapped.Tail;
 
 /// <summary>The maps above one volume's own: what its guests open, and behind the end a gate and a hold for each growth that the guest's map does not show yet.</summary>
@@ -14,6 +16,8 @@ namespace OvirtSpm.Node.Activation.Mapped.Tail;
 /// </remarks>
 internal sealed class TailStack
 {
+    private const long LargestSectorBytes = 4096;
+
     private readonly IDeviceMapper _mapper;
     private readonly MapIdentity _volume, _guest;
     private readonly string _number;
@@ -50,7 +54,7 @@ internal sealed class TailStack
     {
         var (guest, own) = (TailLayers.GuestOf(volume), Require(mapper, volume.Uuid));
         // R15: as much of its last extent as its guest has not written to.
-        var end = Math.Min(allocatedBytes, Math.Max(allocatedBytes - reserveBytes, Aligned(writtenBytes)));
+        var end = Math.Min(allocatedBytes, Math.Max(allocatedBytes - reserveBytes, CowSizes.RoundUp(writtenBytes, LargestSectorBytes)));
         var chain = new TailChain(end, [], IsDropped: true);
         var stack = new TailStack(mapper, volume, own.Number, chain, (end, null), allocatedBytes, sizeBytes, reserveBytes);
         stack.Hold(end);
@@ -264,9 +268,6 @@ internal sealed class TailStack
         _mapper.Resume(gate.Uuid);
         _chain = new TailChain(end, [.. _chain.Links, new TailLink(number, end, Require(_mapper, gate.Uuid).Number)], IsDropped: false);
     }
-
-    /// <summary>No device has larger sectors.</summary>
-    private static long Aligned(long bytes) => (bytes + 4095) / 4096 * 4096;
 
     private IReadOnlyList<MapTarget> GuestTable(TailChain chain) => TailTable.Guest(_number, chain.EndBytes, HeldGate(chain), _sizeBytes);
 
