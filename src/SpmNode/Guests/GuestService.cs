@@ -27,24 +27,12 @@ sealed class GuestService(
     /// <summary>Begins to watch a guest; asking again changes what becomes of it after a storage error.</summary>
     public GuestReply Watch(WatchGuestRequest request)
     {
-        if (string.IsNullOrWhiteSpace(request.Qmp) || !Path.IsPathRooted(request.Qmp))
-        {
-            throw Refusal.Invalid($"'{request.Qmp}' is not the path of a QMP socket: give the full path that QEMU was started with (-qmp unix:PATH,server=on,wait=off).");
-        }
-        var name = request.Name is { Length: > 0 } given ? given : Path.GetFileNameWithoutExtension(request.Qmp);
         Watched guest;
         lock (guests)
         {
-            if (guests.TryGetValue(name, out var known) && known.Qmp != request.Qmp)
-            {
-                throw Refusal.Conflict($"a guest '{name}' is watched at {known.Qmp} already. Give this one another name.");
-            }
-            var pauses = ResumeBehaviors.Policy(request, known?.Watch.State.Policy);
-            // Two askers at once would start two loops, and one of them would never be stopped.
-            guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp, pauses));
-            known?.Watch.Use(pauses);
-            Kept().RemoveAll(other => other.Name == name);
-            Kept().Add(ResumeBehaviors.Request(request.Qmp, name, pauses));
+            (guest, var begun) = Begin(request);
+            Kept().RemoveAll(other => other.Name == begun.Name);
+            Kept().Add(begun);
             Write();
         }
         return guest.Describe();
@@ -55,11 +43,11 @@ sealed class GuestService(
     {
         lock (guests)
         {
-            foreach (var guest in Kept().ToList())
+            foreach (var guest in Kept())
             {
                 try
                 {
-                    Watch(guest);
+                    Begin(guest);
                     log($"guest '{guest.Name}' is watched again");
                 }
                 catch (Refusal refusal)
@@ -117,6 +105,25 @@ sealed class GuestService(
             weighed.Span.TotalSeconds, weighed.LastingBytes, weighed.MinimumChunkBytes, weighed.MaximumChunkBytes, weighed.ChunkBytes,
             weighed.IsMeasured ? $"measured: highest write by QEMU's threshold events and looks, slowest of the recent {disk.Extends} extends"
                 : "not measured yet: the minimum");
+    }
+
+    /// <summary>Under the lock of the guests: two askers at once would start two loops, and one of them would never be stopped.</summary>
+    /// <returns>And what to ask for to have it watched so.</returns>
+    (Watched Guest, WatchGuestRequest Begun) Begin(WatchGuestRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Qmp) || !Path.IsPathRooted(request.Qmp))
+        {
+            throw Refusal.Invalid($"'{request.Qmp}' is not the path of a QMP socket: give the full path that QEMU was started with (-qmp unix:PATH,server=on,wait=off).");
+        }
+        var name = request.Name is { Length: > 0 } given ? given : Path.GetFileNameWithoutExtension(request.Qmp);
+        if (guests.TryGetValue(name, out var known) && known.Qmp != request.Qmp)
+        {
+            throw Refusal.Conflict($"a guest '{name}' is watched at {known.Qmp} already. Give this one another name.");
+        }
+        var pauses = ResumeBehaviors.Policy(request, known?.Watch.State.Policy);
+        var guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp, pauses));
+        known?.Watch.Use(pauses);
+        return (guest, ResumeBehaviors.Request(request.Qmp, name, pauses));
     }
 
     /// <summary>Under the lock of the guests. Read once: a file that cannot be read later must not take those along that it still names.</summary>
