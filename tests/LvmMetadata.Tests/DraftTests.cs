@@ -184,6 +184,42 @@ public sealed class DraftTests
     }
 
     [Theory]
+    [InlineData("\nlogical_volumes {\nzz_key = 1 # why\n}", "\n}\n# Generated")]
+    [InlineData("\nzz_key = 1 # why\n\n", "\n}\n# Generated")]
+    [InlineData("zz_key = 1 # why\n", "description = ")]
+    public void What_stands_where_lvm2_puts_nothing_survives_a_volume_that_comes_and_goes(string kept, string before)
+    {
+        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        text = text[..text.IndexOf("\n\nlogical_volumes {", StringComparison.Ordinal)] + "\n\n\n}" + text[text.IndexOf("\n# Generated", StringComparison.Ordinal)..];
+        text = text.Replace(before, kept + before);
+        Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out var group));
+        foreach (var step in new Func<VolumeGroupDraft, EditOutcome>[] { d => d.CreateLinear("a", Lab.Uuid(900), 1, [], TestClock.Now, "h"), d => d.Remove("a") })
+        {
+            var draft = new VolumeGroupDraft(group!);
+            Assert.IsType<EditOutcome.Done>(step(draft));
+            var built = draft.Build(group!.Seqno + 1, 3, TestClock.Now, "d", "h");
+            var bytes = new byte[built.TextLength];
+            built.WriteText(bytes);
+            Assert.Contains("zz_key = 1", Encoding.ASCII.GetString(bytes));
+            Assert.Null(VolumeGroup.TryParse(bytes, out group));
+            NaiveGroup.CheckSame(built, group!);
+        }
+    }
+
+    [Fact]
+    public void A_string_that_ends_right_before_a_key_is_no_part_of_its_name()
+    {
+        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        text = text.Replace("description = ", "description = \"\"zz_key = 1\nzz_old = ");
+        Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out var group));
+        var built = new VolumeGroupDraft(group!).Build(group!.Seqno + 1, 3, TestClock.Now, "d", "h");
+        var bytes = new byte[built.TextLength];
+        built.WriteText(bytes);
+        Assert.Contains("\nzz_key = 1\n", Encoding.ASCII.GetString(bytes));
+        Assert.Null(VolumeGroup.TryParse(bytes, out _));
+    }
+
+    [Theory]
     [InlineData("status = [\"RESIZEABLE\", \"READ\", \"WRITE\"]", "status = [\"RESIZEABLE\", \"READ\", \"WRITE\", \"NEWER\"]", "NEWER")]
     [InlineData("status = [\"RESIZEABLE\", \"READ\", \"WRITE\"]", "status = [\"RESIZEABLE\", \"READ\"]", "read-only")]
     [InlineData("status = [\"ALLOCATABLE\"]", "status = [\"ALLOCATABLE\", \"NEWER\"]", "NEWER")]
@@ -192,13 +228,22 @@ public sealed class DraftTests
     [InlineData("\n}\n# Generated", "\n }\n# Generated", "closing brace")]
     [InlineData("max_lv = 0", "tags = [\"SPM_EPOCH=x\"]", "not an epoch")]
     [InlineData("max_lv = 0", "tags = [\"a b\"]", "characters other")]
+    [InlineData("pv0", "pv?0", "characters other")]
     [InlineData("seqno = 4", "seqno = 4\nseqno = 5", "twice")]
+    [InlineData("logical_volumes {", "logical_volumes = 8192\nlogical_volumes {", "twice")]
+    [InlineData("\n}\n# Generated", "\nlogical_volumes = 8192\n}\n# Generated", "twice")]
+    [InlineData("\n}\n# Generated", "\nlogical_volumes {\n}\n}\n# Generated", "twice")]
+    [InlineData("logical_volumes {", "zz_key = 1 logical_volumes = 8192\nzz_section {", "not a section")]
     public void What_lvm2_would_not_write_or_read_back_is_not_written(string from, string to, string reason)
     {
         var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
         Assert.Contains(from, text);
-        Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text.Replace(from, to)), out var group));
+        var changed = Encoding.ASCII.GetBytes(text.Replace(from, to));
+        Assert.Null(VolumeGroup.TryParse(changed, out var group));
         Assert.Contains(reason, group!.WriteRefusal);
+        var again = new byte[group.TextLength];
+        Assert.Equal(changed.Length, group.WriteText(again));
+        Assert.Equal(changed, again);
         Assert.Throws<InvalidOperationException>(() => new VolumeGroupDraft(group).Build(5, 1, TestClock.Now, "", ""));
         Assert.IsType<EditOutcome.Refused>(new VolumeGroupDraft(group).Extend("root", 9));
     }

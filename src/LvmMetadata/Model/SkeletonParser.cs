@@ -12,18 +12,18 @@ internal static class SkeletonParser
     public static VolumeGroupSkeleton Parse(ConfigTree tree, int vg)
     {
         var items = ImmutableArray.CreateBuilder<SkeletonItem>();
-        var lvSection = 0;
+        // The same one that the volumes were read from: were it another, writing would lose them.
+        var lvSection = tree.Find(vg, "logical_volumes"u8) is var lvs and not 0 && tree.IsSection(lvs) ? lvs : 0;
         var pvAt = 0;
         for (var node = tree[vg].FirstChild; node != 0; node = tree[node].Next)
         {
             var key = tree.NameText(node);
-            if (key == VolumeGroupText.LogicalVolumesKey && lvSection == 0 && tree.IsSection(node))
+            if (node == lvSection)
             {
-                lvSection = node;
                 items.Add(new SkeletonItem(key, default, 0));
                 continue;
             }
-            // A key that happens to be called logical_volumes, or a second such section, is just an unknown item.
+            // A key that happens to be called logical_volumes, or a second such section, is an unknown item (and refused by WriteRefusals).
             items.Add(new SkeletonItem(key == VolumeGroupText.LogicalVolumesKey ? "" : key, tree.Whole(node), NameStart(tree, node) - tree[node].Lead));
             pvAt = key == "physical_volumes" ? items.Count : pvAt;
         }
@@ -34,13 +34,16 @@ internal static class SkeletonParser
         if (lvSection != 0)
         {
             lvOpen = tree.Source[tree[lvSection].Lead..tree[lvSection].Body];
-            lvClose = tree.Source[EndOfVolumes(tree, lvSection)..tree[lvSection].End];
-            absent = "\n"u8.ToArray();
+            var end = EndOfVolumes(tree, lvSection);
+            lvClose = tree.Source[end..tree[lvSection].End];
+            // lvm2 leaves out a section without volumes: if it is there, or something else is in it, somebody else wrote that, and it stays.
+            var stays = end == tree[lvSection].Body || end != tree.EndOfChildren(lvSection);
+            absent = stays ? (byte[])[.. lvOpen.Span, .. lvClose.Span] : "\n"u8.ToArray();
         }
         else
         {
             items.Insert(pvAt, new SkeletonItem(VolumeGroupText.LogicalVolumesKey, default, 0));
-            if (close.Span.SequenceEqual("\n\n\n}"u8))
+            if (pvAt == items.Count - 1 && close.Span.SequenceEqual("\n\n\n}"u8))
             {
                 // lvm2 leaves the section's own blank line behind when there is no volume.
                 absent = close[..1];
@@ -54,7 +57,7 @@ internal static class SkeletonParser
     private static int NameStart(ConfigTree tree, int node)
     {
         var start = tree[node].Name;
-        return start > 0 && tree.Source.Span[start - 1] is (byte)'"' or (byte)'\'' ? start - 1 : start;
+        return start > tree[node].Lead && tree.Source.Span[start - 1] is (byte)'"' or (byte)'\'' ? start - 1 : start;
     }
 
     private static int EndOfVolumes(ConfigTree tree, int section)

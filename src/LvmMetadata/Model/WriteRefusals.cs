@@ -25,18 +25,26 @@ internal static class WriteRefusals
         {
             return $"the group's changes are guarded by another lock manager (lock_type '{GroupRules.Short(lockType)}'); it cannot be ours as well";
         }
-        foreach (var key in (ReadOnlySpan<string>)["id", "seqno", "status", "tags", "flags", "system_id", VolumeGroup.TripwireKey, "physical_volumes", "logical_volumes"])
+        foreach (var key in (ReadOnlySpan<string>)["id", "seqno", "status", "tags", "flags", "system_id", VolumeGroup.TripwireKey])
         {
             if (tree.CountOf(vg, System.Text.Encoding.ASCII.GetBytes(key)) > 1)
             {
                 return $"the group has the key '{key}' twice; let lvm2 rewrite it first (vgck --updatemetadata)";
             }
         }
+        if ((SectionProblem(tree, vg, "physical_volumes") ?? SectionProblem(tree, vg, "logical_volumes")) is { } sections)
+        {
+            return sections;
+        }
         foreach (var pv in context.PhysicalVolumes)
         {
             if (GroupRules.UnknownWord(pv.Status, GroupRules.PvStatusWords) is { } pvWord)
             {
                 return $"physical volume {pv.SectionName} has the status '{GroupRules.Short(pvWord)}', which is not known here; use a newer tool";
+            }
+            if (GroupRules.NameProblem(pv.SectionName) is { } badName)
+            {
+                return $"a physical volume: {badName}";
             }
             if (pv.IsMissing)
             {
@@ -48,6 +56,14 @@ internal static class WriteRefusals
             return "two physical volumes have the same uuid";
         }
         return NamesAndTags(name, context.Strings(tree.Find(vg, "tags"u8)), volumes) ?? Shape(skeleton);
+    }
+
+    /// <summary>lvm2 2.03.16 reads two sections as one, and none beside a key of the name: what it wrote back could be a group without volumes.</summary>
+    private static string? SectionProblem(ConfigTree tree, int vg, string name)
+    {
+        var ascii = System.Text.Encoding.ASCII.GetBytes(name);
+        var problem = tree.CountOf(vg, ascii) > 1 ? "stands there twice" : tree.Find(vg, ascii) is var found and not 0 && !tree.IsSection(found) ? "is not a section" : null;
+        return problem is null ? null : $"the group's '{name}' {problem}; restore the group from a backup (vgcfgrestore), and let no tool rewrite it before";
     }
 
     /// <summary>Checks that lvm2 makes when it writes and not when it reads.</summary>

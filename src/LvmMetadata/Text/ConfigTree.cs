@@ -56,7 +56,7 @@ internal sealed class ConfigTree : IDisposable
         return end;
     }
 
-    /// <summary>The first child of that name, as lvm2 takes the first; 0 when there is none.</summary>
+    /// <summary>The first child of that name; 0 when there is none.</summary>
     public int Find(int section, ReadOnlySpan<byte> name)
     {
         for (var child = nodes[section].FirstChild; child != 0; child = nodes[child].Next)

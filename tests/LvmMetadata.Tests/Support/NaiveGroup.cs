@@ -32,14 +32,8 @@ public sealed class NaiveGroup(VolumeGroup group)
         var bytes = new byte[built.TextLength];
         Assert.Equal(bytes.Length, built.WriteText(bytes));
         Assert.Null(VolumeGroup.TryParse(bytes, out var reread));
-        Assert.Null(reread!.WriteRefusal);
-        Assert.True(reread.HasTripwire);
-        Assert.Equal(Describe(built.LogicalVolumes), Describe(reread.LogicalVolumes));
-        Assert.Equal(built.FreeExtents, reread.FreeExtents);
-        Assert.Equal(built.Interior.Free.Runs, reread.Interior.Free.Runs);
-        Assert.Equal(built.Interior.BlockBytes, reread.Interior.BlockBytes);
-        Assert.Equal(built.LogicalVolumes.Select(Values), reread.LogicalVolumes.Select(Values));
-        foreach (var volume in reread.LogicalVolumes)
+        CheckSame(built, reread!);
+        foreach (var volume in reread!.LogicalVolumes)
         {
             Assert.Equal(volume.Name, built.Find(volume.Name)!.Name);
             if (volume.IsLinear)
@@ -47,6 +41,18 @@ public sealed class NaiveGroup(VolumeGroup group)
                 Assert.Equal(Encoding.ASCII.GetString(LinearText.Format(volume)), Encoding.ASCII.GetString(volume.Text.Block.Span));
             }
         }
+    }
+
+    /// <summary>What was read back of a text of ours is what was meant.</summary>
+    public static void CheckSame(VolumeGroup built, VolumeGroup reread)
+    {
+        Assert.Null(reread.WriteRefusal);
+        Assert.True(reread.HasTripwire);
+        Assert.Equal(Describe(built.LogicalVolumes), Describe(reread.LogicalVolumes));
+        Assert.Equal(built.FreeExtents, reread.FreeExtents);
+        Assert.Equal(built.Interior.Free.Runs, reread.Interior.Free.Runs);
+        Assert.Equal(built.Interior.BlockBytes, reread.Interior.BlockBytes);
+        Assert.Equal(built.LogicalVolumes.Select(Values), reread.LogicalVolumes.Select(Values));
     }
 
     private static string Values(LogicalVolume volume) =>
