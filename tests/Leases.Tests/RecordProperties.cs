@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using OvirtSpm.Tests;
 using OvirtSpm.Leases.OnDisk;
 
 namespace OvirtSpm.Leases.Tests;
@@ -7,10 +8,10 @@ namespace OvirtSpm.Leases.Tests;
 /// <summary>No bytes whatever make a parser throw, and what it believes it can write back.</summary>
 public class RecordProperties
 {
-    private static readonly Config Fixed = Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(20260701, 17);
+    private static readonly Config Runs = PropertyRuns.Of(2000);
 
     [Fact]
-    public void Any_bytes_give_an_answer() => Check.One(Fixed, Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes =>
+    public void Any_bytes_give_an_answer() => Check.One(Runs, Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes =>
     {
         _ = LeaderRecord.TryParse(LeaderKind.HostId, bytes, out var host);
         _ = LeaderRecord.TryParse(LeaderKind.Resource, bytes, out _);
@@ -21,7 +22,7 @@ public class RecordProperties
 
     [Fact]
     public void A_believed_sector_with_any_bytes_changed_is_refused_or_means_what_it_says() =>
-        Check.One(Fixed, Prop.ForAll(Damage(), damage =>
+        Check.One(Runs, Prop.ForAll(Damage(), damage =>
         {
             foreach (var kind in new[] { LeaderKind.HostId, LeaderKind.Resource })
             {
@@ -43,7 +44,7 @@ public class RecordProperties
 
     [Fact]
     public void A_vote_survives_writing_and_reading_whatever_it_says() =>
-        Check.One(Fixed, Prop.ForAll(ArbMap.Default.ArbFor<Tuple<ulong, ulong, ulong, ulong, ulong, ulong, uint>>(), t =>
+        Check.One(Runs, Prop.ForAll(ArbMap.Default.ArbFor<Tuple<ulong, ulong, ulong, ulong, ulong, ulong, uint>>(), t =>
         {
             var vote = new BallotBlock(t.Item1, t.Item2, new OwnerValue(t.Item3, t.Item4, t.Item5), t.Item6, t.Item7);
             var sector = new byte[512];
@@ -53,7 +54,7 @@ public class RecordProperties
 
     [Fact]
     public void One_flipped_bit_in_the_covered_part_of_a_vote_is_noticed() =>
-        Check.One(Fixed, Prop.ForAll(Gen.Choose(0, (48 * 8) - 1).ToArbitrary(), bit =>
+        Check.One(Runs, Prop.ForAll(Gen.Choose(0, (48 * 8) - 1).ToArbitrary(), bit =>
         {
             var sector = new byte[512];
             new BallotBlock(4002, 4002, new OwnerValue(2, 7, 99), 12, 0).Format(sector);
@@ -63,7 +64,7 @@ public class RecordProperties
 
     [Fact]
     public void A_name_reads_back_up_to_its_first_zero_byte() =>
-        Check.One(Fixed, Prop.ForAll(Gen.Choose(0, 255).Select(b => (byte)b).ListOf(48).ToArbitrary(), bytes =>
+        Check.One(Runs, Prop.ForAll(Gen.Choose(0, 255).Select(b => (byte)b).ListOf(48).ToArbitrary(), bytes =>
         {
             var name = LeaseName.FromBytes([.. bytes]);
             var back = new byte[48];

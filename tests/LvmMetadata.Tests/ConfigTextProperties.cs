@@ -1,6 +1,7 @@
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using OvirtSpm.Tests;
 using LvmMetadata.Tests.Support;
 using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
@@ -87,7 +88,7 @@ public sealed class ConfigTextProperties
                 edited++;
                 EditAll(group, random);
             }
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(Texts));
+        }).Check(PropertyRuns.Of(Texts));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L * Texts << 20);
         Assert.InRange(read, Texts / 50, Texts);
         Assert.InRange(edited, Texts / 50, read);
@@ -116,7 +117,7 @@ public sealed class ConfigTextProperties
             BitConverter.TryWriteBytes(sector.AsSpan(20), random.Next(0, 480));
             BitConverter.TryWriteBytes(sector.AsSpan(16), LvmCrc.Compute(sector.AsSpan(20)));
             _ = PvLabel.TryParse(sector, 1, out _);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
+        }).Check(PropertyRuns.Of(2000));
     }
 
     [Fact]

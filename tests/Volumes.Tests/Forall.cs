@@ -1,14 +1,15 @@
 using FsCheck;
 using FsCheck.Fluent;
+using OvirtSpm.Tests;
 
 namespace OvirtSpm.Volumes.Tests;
 
-/// <summary>Property tests with a fixed seed: the same cases on every machine and every day.</summary>
+/// <summary>Property tests and what they draw from.</summary>
 internal static class Forall
 {
     public static void Of<T>(Gen<T> gen, Action<T> check, int cases = 1000) =>
         FsCheck.Check.One(
-            Config.QuickThrowOnFailure.WithMaxTest(cases).WithReplay(20261120, 77),
+            PropertyRuns.Of(cases),
             Prop.ForAll(Arb.From(gen), (T value) => check(value)));
 
     public static readonly Gen<byte[]> Bytes = Gen.Choose(0, 255).Select(value => (byte)value).ArrayOf();

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using OvirtSpm.Tests;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Activation.Nbd;
 
@@ -14,13 +15,13 @@ public class NbdFuzzTests
     [Fact]
     public void Any_bytes_end_the_handshake_in_order()
     {
-        Prop.ForAll(Options().ToArbitrary(), Survives).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
+        Prop.ForAll(Options().ToArbitrary(), Survives).Check(PropertyRuns.Of(500));
     }
 
     [Fact]
     public void Any_requests_are_answered_or_end_the_connection()
     {
-        Prop.ForAll(Requests().ToArbitrary(), bytes => Survives([.. Enter, .. bytes])).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
+        Prop.ForAll(Requests().ToArbitrary(), bytes => Survives([.. Enter, .. bytes])).Check(PropertyRuns.Of(500));
     }
 
     [Fact]
