@@ -43,15 +43,18 @@ sealed class HoldGuard : IDisposable
         done
         """;
 
-    readonly Process shell;
-    readonly Stream input;
+    readonly Lock gate = new();
+    readonly Func<Process> launch;
     readonly ITimer timer;
     readonly Func<bool> lives;
     readonly Action<string> log;
+    Process shell;
+    string? missing;
+    bool isDisposed;
 
-    HoldGuard(Process shell, Func<bool> lives, TimeProvider clock, Action<string> log)
+    HoldGuard(Func<Process> launch, Func<bool> lives, TimeProvider clock, Action<string> log)
     {
-        (this.shell, this.lives, this.log, input) = (shell, lives, log, shell.StandardInput.BaseStream);
+        (this.launch, this.lives, this.log, shell) = (launch, lives, log, launch());
         timer = clock.CreateTimer(_ => Say(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         timer.Change(Beat, Timeout.InfiniteTimeSpan);
     }
@@ -64,20 +67,8 @@ sealed class HoldGuard : IDisposable
     {
         var patience = holdLimit < LongestWait - holdLimit ? holdLimit : LongestWait - holdLimit;
         var silence = patience > LeastSilence ? patience : LeastSilence;
-        var start = new ProcessStartInfo("setsid", ["bash", "-c", Script, "spm-hold-guard", Seconds(silence), Seconds(patience), livesWhile, maps, dmsetup])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
-        try
-        {
-            var shell = Process.Start(start)!;
-            return shell.StandardOutput.ReadLine() is var said && said == IsReady ? new HoldGuard(shell, lives, clock, log) : throw Refused(said ?? "no bash");
-        }
-        catch (Win32Exception failed)
-        {
-            throw Refused(failed.Message);
-        }
+        string[] arguments = ["bash", "-c", Script, "spm-hold-guard", Seconds(silence), Seconds(patience), livesWhile, maps, dmsetup];
+        return new HoldGuard(() => Launch(arguments), lives, clock, log);
     }
 
     /// <summary>It has done what there was to do after its node.</summary>
@@ -87,27 +78,72 @@ sealed class HoldGuard : IDisposable
 
     public void Dispose()
     {
-        timer.Dispose();
-        input.Dispose();
+        lock (gate)
+        {
+            isDisposed = true;
+            timer.Dispose();
+            shell.StandardInput.BaseStream.Dispose();
+        }
     }
 
     void Say()
     {
-        try
+        lock (gate)
         {
-            if (lives())
+            if (isDisposed)
             {
-                input.Write("\n"u8);
+                return;
+            }
+            try
+            {
+                if (shell.HasExited)
+                {
+                    Replace();
+                }
+                else if (lives())
+                {
+                    shell.StandardInput.BaseStream.Write("\n"u8);
+                }
+            }
+            catch (IOException)
+            {
+                // Killed in this very moment: seen at the next beat.
             }
             timer.Change(Beat, Timeout.InfiniteTimeSpan);
         }
-        catch (ObjectDisposedException)
+    }
+
+    /// <summary>Somebody killed it.</summary>
+    void Replace()
+    {
+        try
         {
-            // This node ends.
+            var next = launch();
+            shell.Dispose();
+            shell = next;
+            missing = null;
+            log("the guard that ends what waits behind the ends of volumes when this node cannot had been killed; another one watches now.");
         }
-        catch (IOException failed)
+        catch (Refusal refused) when (refused.Message == missing)
         {
-            log($"nobody would end what waits behind the ends of volumes if this node were killed: the guard that is to do so has ended ({failed.Message}). Restart the node to have one again.");
+            // Said already; asked again at the next beat.
+        }
+        catch (Refusal refused)
+        {
+            log(missing = refused.Message);
+        }
+    }
+
+    static Process Launch(string[] arguments)
+    {
+        try
+        {
+            var shell = Process.Start(new ProcessStartInfo("setsid", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            return shell.StandardOutput.ReadLine() is var said && said == IsReady ? shell : throw Refused(said ?? "no bash");
+        }
+        catch (Win32Exception failed)
+        {
+            throw Refused(failed.Message);
         }
     }
 

@@ -9,7 +9,9 @@ public sealed class HoldGuardTests : IDisposable
     readonly string directory = Directory.CreateTempSubdirectory("spm-test-").FullName;
     readonly List<string> log = [];
 
-    public HoldGuardTests()
+    public HoldGuardTests() => WriteDmsetup();
+
+    void WriteDmsetup()
     {
         File.WriteAllText(Dmsetup, $"""
             #!/bin/sh
@@ -73,17 +75,27 @@ public sealed class HoldGuardTests : IDisposable
     }
 
     [Fact]
-    public async Task A_guard_that_was_ended_is_told_of_once()
+    public async Task A_guard_that_was_killed_has_a_successor_that_does_what_it_would_have_done()
     {
         var clock = new ManualClock();
         using var guard = Start(clock);
         guard.Kill();
         await guard.Ended;
+        File.Delete(Dmsetup);
         for (var seconds = 0; seconds < 5; seconds++)
         {
             clock.Pass(TimeSpan.FromSeconds(1));
         }
-        Assert.Contains("the guard that is to do so has ended", Assert.Single(log), StringComparison.Ordinal);
+        Assert.Contains("dmsetup is not there): install bash", Assert.Single(log), StringComparison.Ordinal);
+
+        WriteDmsetup();
+        clock.Pass(TimeSpan.FromSeconds(1));
+        clock.Pass(TimeSpan.FromSeconds(1));
+        Assert.Contains("another one watches now", log[^1], StringComparison.Ordinal);
+        Assert.Equal(2, log.Count);
+        guard.Dispose();
+        await guard.Ended;
+        Assert.Equal(4, File.ReadAllLines(Said).Length);
     }
 
     /// It has the lock, and has not looked yet at what its former life left.
