@@ -34,8 +34,15 @@ sealed class VolumeTable
 
     public DomainView View()
     {
-        var group = Group;
-        return new DomainView(domain, group, VolumeCatalogue.Join(domain.Uuid, group.LogicalVolumes.Select(DomainView.Facts), slots.GetValueOrDefault));
+        while (true)
+        {
+            var group = Group;
+            var volumes = VolumeCatalogue.Join(domain.Uuid, group.LogicalVolumes.Select(DomainView.Facts), slots.GetValueOrDefault);
+            if (volumes.All(volume => Torn(volume, group.Find(volume.Name)) is null))
+            {
+                return new DomainView(domain, group, volumes);
+            }
+        }
     }
 
     /// <summary>Finds one volume. A whole uuid is looked up directly, so that an extend does not cost a walk over all volumes.</summary>
@@ -112,9 +119,23 @@ sealed class VolumeTable
 
     async Task ReadSlotAsync(int slot) => slots[slot] = await new SlotStore(domain.Slots, domain.Uuid).ReadAsync(slot);
 
-    VolumeInfo Join(LogicalVolume lv) =>
-        VolumeCatalogue.Join(domain.Uuid, Lineage(lv).Select(DomainView.Facts), slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
-            ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
+    VolumeInfo Join(LogicalVolume lv)
+    {
+        while (true)
+        {
+            var joined = VolumeCatalogue.Join(domain.Uuid, Lineage(lv).Select(DomainView.Facts), slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
+                ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
+            if (Torn(joined, lv) is not { } now)
+            {
+                return joined;
+            }
+            lv = now;
+        }
+    }
+
+    /// <summary>An LV of before a change and a slot of after it fit together badly: a raw disk that has grown meanwhile looks as if its LV had been cut.</summary>
+    /// <returns>The LV of now, when that may be what is wrong.</returns>
+    LogicalVolume? Torn(VolumeInfo joined, LogicalVolume? was) => joined.Problems.Count > 0 && Group.Find(joined.Name) is { } now && !ReferenceEquals(now, was) ? now : null;
 
     /// <summary>The volume and all below it: without them its chain would be called broken. During a merge a slot names another parent than the tag.</summary>
     List<LogicalVolume> Lineage(LogicalVolume lv)

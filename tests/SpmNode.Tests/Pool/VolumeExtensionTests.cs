@@ -2,6 +2,7 @@ using OvirtSpm.Node.Pool;
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Node.Tests.Storage;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Tests.Pool;
 
@@ -19,6 +20,28 @@ public sealed class VolumeExtensionTests
             term.Extension.ExtendAsync($"{volume}", new(size, null, null, null)))));
         var grown = Assert.Single(await TestDomain.VolumesAsync(term.Lun));
         Assert.Equal((9 * Extent, 9 * Extent), (grown.VirtualSizeBytes, grown.AllocatedBytes));
+    }
+
+    /// The LV is read before the slot: an extend in between made both larger.
+    [Fact]
+    public async Task Nobody_who_looks_while_a_raw_volume_grows_sees_one_that_was_cut()
+    {
+        const long Small = Extent / 32;
+        var term = await TestDomain.LeadAsync(await TestDomain.LunAsync(TestDomain.Uuid, Small));
+        var volume = await term.CreateAsync("raw", Small);
+        var growing = Task.Run(async () =>
+        {
+            for (var extents = 2; extents <= 100; extents++)
+            {
+                await term.Extension.ExtendAsync($"{volume}", new(extents * Small, null, null, null));
+            }
+        });
+        while (!growing.IsCompleted)
+        {
+            Assert.False(term.Term.Volumes.Find($"{volume}").Has(VolumeProblemKind.SizeMismatch));
+            Assert.DoesNotContain(term.Term.Volumes.View().Volumes, seen => seen.Has(VolumeProblemKind.SizeMismatch));
+        }
+        await growing;
     }
 
     [Fact]
