@@ -218,7 +218,8 @@ static class NodeComposition
         : DeviceMapper.TryOpen() is { } mapper ? new VolumeMaps(mapper, mapsNew: false, BootClock) : null;
 
     /// <returns>Null where nothing waits that this process does not serve itself.</returns>
-    public static HoldGuard? GuardHolds(NodeOptions options, HostNode node, Action<string> log) => options is { Activation: "dm", Tail: true }
+    public static HoldGuard? GuardHolds(NodeOptions options, HostNode node, Action<string> log) =>
+        options.Activation == "dm" && (options.Tail || node.Activator.Mapped?.HasHolds(node.Domain.Group.Uuid) == true)
         ? HoldGuard.Start(
             TimeSpan.FromSeconds(options.HoldLimitSeconds), DeviceMapper.LockOf(node.Domain.Uuid), LvmDeviceName.UuidsOf(node.Domain.Group.Uuid),
             () => node.Activator.HasRestored, BootClock, log)

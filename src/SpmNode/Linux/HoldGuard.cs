@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
@@ -7,7 +8,8 @@ namespace OvirtSpm.Node.Linux;
 
 /// <summary>R31 for a node that is killed, or stands still: a shell of its own session that ends what waits behind the ends of volumes when nobody else would.</summary>
 /// <remarks>It hears of the node every second. What it lets go on meets the map's table "error" (R17); the node, or its next life, holds again. It ends a hold
-/// limit after its node. So a write waits at most a hold limit longer, or <see cref="LeastSilence"/> where that is less, and never longer than 115 s.</remarks>
+/// limit after its node. So a write waits at most a hold limit longer, or <see cref="LeastSilence"/> where that is less, and not longer than 115 s, unless a
+/// next life begins and is as long in looking after it.</remarks>
 sealed class HoldGuard : IDisposable
 {
     static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -43,6 +45,9 @@ sealed class HoldGuard : IDisposable
         done
         """;
 
+    /// <summary>Of nodes that have ended. Not closed before this process is gone: what has no lock then was this node's; what has one is its next life's.</summary>
+    static readonly ConcurrentBag<Process> Left = [];
+
     readonly Lock gate = new();
     readonly Func<Process> launch;
     readonly ITimer timer;
@@ -76,14 +81,22 @@ sealed class HoldGuard : IDisposable
 
     internal void Kill() => shell.Kill();
 
+    /// <summary>This node ends: from now on it hears nothing, and once the process is gone it does what there is to do.</summary>
     public void Dispose()
     {
         lock (gate)
         {
             isDisposed = true;
             timer.Dispose();
-            shell.StandardInput.BaseStream.Dispose();
+            Left.Add(shell);
         }
+    }
+
+    /// <summary>As the end of the process does.</summary>
+    internal void Leave()
+    {
+        Dispose();
+        shell.StandardInput.BaseStream.Dispose();
     }
 
     void Say()

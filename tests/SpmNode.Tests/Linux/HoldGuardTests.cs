@@ -8,6 +8,7 @@ public sealed class HoldGuardTests : IDisposable
 {
     readonly string directory = Directory.CreateTempSubdirectory("spm-test-").FullName;
     readonly List<string> log = [];
+    readonly List<HoldGuard> guards = [];
 
     public HoldGuardTests() => WriteDmsetup();
 
@@ -33,13 +34,17 @@ public sealed class HoldGuardTests : IDisposable
 
     string Lock => Path.Combine(directory, "lock");
 
-    public void Dispose() => Directory.Delete(directory, recursive: true);
+    public void Dispose()
+    {
+        guards.ForEach(guard => guard.Leave());
+        Directory.Delete(directory, recursive: true);
+    }
 
     [Fact]
     public async Task What_a_node_that_is_gone_holds_is_let_go()
     {
         var guard = Start();
-        guard.Dispose();
+        guard.Leave();
         await guard.Ended;
         string[] lines =
         [
@@ -49,13 +54,24 @@ public sealed class HoldGuardTests : IDisposable
         Assert.Empty(log);
     }
 
+    /// The lock may fall later than the node's own end: it must not be taken for its next life's.
+    [Fact]
+    public async Task A_node_that_ends_is_waited_for_until_its_process_is_gone()
+    {
+        using var held = new FileStream(Lock, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        var guard = Start();
+        guard.Dispose();
+        await AsyncWait.UntilAsync(() => File.Exists(Said));
+        Assert.False(guard.Ended.IsCompleted);
+    }
+
     [Fact]
     public async Task The_next_life_of_a_node_holds_it_itself()
     {
         var guard = Start();
         using (new FileStream(Lock, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
-            guard.Dispose();
+            guard.Leave();
             await guard.Ended;
         }
         Assert.False(File.Exists(Said));
@@ -70,7 +86,7 @@ public sealed class HoldGuardTests : IDisposable
         var guard = Start(clock);
         await AsyncWait.UntilAsync(() => File.Exists(Said));
         Assert.False(guard.Ended.IsCompleted);
-        guard.Dispose();
+        guard.Leave();
         await guard.Ended;
     }
 
@@ -78,7 +94,7 @@ public sealed class HoldGuardTests : IDisposable
     public async Task A_guard_that_was_killed_has_a_successor_that_does_what_it_would_have_done()
     {
         var clock = new ManualClock();
-        using var guard = Start(clock);
+        var guard = Start(clock);
         guard.Kill();
         await guard.Ended;
         File.Delete(Dmsetup);
@@ -93,7 +109,7 @@ public sealed class HoldGuardTests : IDisposable
         clock.Pass(TimeSpan.FromSeconds(1));
         Assert.Contains("another one watches now", log[^1], StringComparison.Ordinal);
         Assert.Equal(2, log.Count);
-        guard.Dispose();
+        guard.Leave();
         await guard.Ended;
         Assert.Equal(4, File.ReadAllLines(Said).Length);
     }
@@ -103,7 +119,7 @@ public sealed class HoldGuardTests : IDisposable
     public async Task A_node_that_looks_after_nothing_yet_is_not_heard()
     {
         using var held = new FileStream(Lock, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
-        using var guard = HoldGuard.Start(TimeSpan.FromSeconds(0.1), Lock, "LVM-GROUP", () => false, TimeProvider.System, log.Add, Dmsetup);
+        Start(TimeProvider.System, lives: false);
         await AsyncWait.UntilAsync(() => File.Exists(Said));
     }
 
@@ -111,7 +127,7 @@ public sealed class HoldGuardTests : IDisposable
     public async Task A_node_that_lives_is_heard_and_left_alone()
     {
         var clock = new ManualClock();
-        using var guard = Start(clock);
+        Start(clock);
         for (var seconds = 0; seconds < 7; seconds++)
         {
             await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
@@ -127,5 +143,9 @@ public sealed class HoldGuardTests : IDisposable
         Assert.Contains("(no-dmsetup is not there): install bash", refusal.Message, StringComparison.Ordinal);
     }
 
-    HoldGuard Start(TimeProvider? clock = null) => HoldGuard.Start(TimeSpan.FromSeconds(0.1), Lock, "LVM-GROUP", () => true, clock ?? TimeProvider.System, log.Add, Dmsetup);
+    HoldGuard Start(TimeProvider? clock = null, bool lives = true)
+    {
+        guards.Add(HoldGuard.Start(TimeSpan.FromSeconds(0.1), Lock, "LVM-GROUP", () => lives, clock ?? TimeProvider.System, log.Add, Dmsetup));
+        return guards[^1];
+    }
 }

@@ -95,6 +95,13 @@ sealed class VolumeMaps(IDeviceMapper mapper, bool mapsNew, TimeProvider clock)
         return true;
     }
 
+    /// <summary>R17, R31: no activation of this node lets go on what waits behind the volume's end.</summary>
+    public void FailWaiting(VolumeGroup group, LogicalVolume volume) => TailStack.FailAll(mapper, MapIdentity.Of(group, volume).Uuid);
+
+    /// <summary>A former life of this node may have left writes that wait.</summary>
+    public bool HasHolds(LvmUuid group) =>
+        mapper.List().Any(uuid => TailLayers.IsHold(uuid) && uuid.StartsWith(LvmDeviceName.UuidsOf(group), StringComparison.Ordinal));
+
     /// <summary>R11: of a slot that nobody here holds: is its volume open as a map? One that is not goes.</summary>
     public bool StillMaps(VolumeGroup group, int slot) =>
         group.LogicalVolumes.Any(volume => VolumeTags.Parse(volume.Tags, out _).Slot == slot && !TryRelease(group, volume));
