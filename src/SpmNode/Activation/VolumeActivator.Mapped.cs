@@ -33,7 +33,7 @@ sealed partial class VolumeActivator
         }
         try
         {
-            return (await Qcow2End.FindAsync(new VolumeImage(table)).AsTask().WaitAsync(ImageEndLimit, clock)).EndOffset;
+            return (await Qcow2End.FindAsync(new TimedImage(new VolumeImage(table), ImageEndLimit, clock)).AsTask().WaitAsync(ImageEndLimit, clock)).EndOffset;
         }
         catch (Exception unknown) when (unknown is Qcow2Refused or IOException or TimeoutException)
         {
@@ -64,7 +64,8 @@ sealed partial class VolumeActivator
     }
 
     /// <summary>R11: maps that no entry covers, before anything is served again: their extents may be other volumes' by now.</summary>
-    void Sweep(VolumeMaps mapped, DomainView view, HashSet<int> marked)
+    /// <returns>False when they could not be looked through.</returns>
+    bool Sweep(VolumeMaps mapped, DomainView view, HashSet<int> marked)
     {
         try
         {
@@ -74,10 +75,12 @@ sealed partial class VolumeActivator
             {
                 log(note);
             }
+            return true;
         }
         catch (IOException failed)
         {
             log($"maps of an earlier life are not looked through: {failed.Message}");
+            return false;
         }
     }
 }

@@ -1,5 +1,6 @@
 using OvirtSpm.Node.Storage;
 using OvirtSpm.Volumes.SpmVolume;
+using OvirtSpm.Volumes.Volume;
 
 namespace OvirtSpm.Node.Activation;
 
@@ -32,8 +33,7 @@ sealed partial class VolumeActivator
         try
         {
             (unseen, seenBefore) = (false, domain.Devices.Seen.Count);
-            await RestoreInsideAsync();
-            restored = waiting.Count == 0;
+            restored = await RestoreInsideAsync() && waiting.Count == 0;
         }
         finally
         {
@@ -41,7 +41,8 @@ sealed partial class VolumeActivator
         }
     }
 
-    async Task RestoreInsideAsync()
+    /// <returns>False: what this machine has mapped was not looked through, and nobody looks after what waits there.</returns>
+    async Task<bool> RestoreInsideAsync()
     {
         // Taken before anything else is waited for: a host id that is adopted meanwhile clears the entries of all slots that nobody holds.
         var mine = await maps.HoldMarkedAsync(waiting);
@@ -49,7 +50,7 @@ sealed partial class VolumeActivator
         waiting.UnionWith(mine.Select(entry => entry.Slot));
         if (mine.Count == 0 && Mapped is not { MapsNew: true })
         {
-            return;
+            return true;
         }
         DomainView view;
         try
@@ -60,18 +61,20 @@ sealed partial class VolumeActivator
         {
             // Not waited for: the SPM that settles it may have to be this very node.
             log($"what this node had active is not served yet: {later.Message}");
-            return;
+            return false;
         }
-        if (Mapped is { MapsNew: true } mapped)
-        {
-            Sweep(mapped, view, [.. mine.Select(entry => entry.Slot)]);
-        }
+        var looked = Mapped is not { MapsNew: true } mapped || Sweep(mapped, view, [.. mine.Select(entry => entry.Slot)]);
         var others = await maps.ReadAllAsync();
         foreach (var (slot, mode) in mine)
         {
-            if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { IsUsable: true } volume || active.ContainsKey(volume.Uuid))
+            if (view.Volumes.FirstOrDefault(v => v.Tags.Slot == slot) is not { } volume || active.ContainsKey(volume.Uuid))
             {
                 GiveUp(slot);
+                continue;
+            }
+            if (!volume.IsUsable)
+            {
+                looked &= GiveUp(slot, view, volume);
                 continue;
             }
             if (mode == ActivationMode.ReadWrite
@@ -80,7 +83,7 @@ sealed partial class VolumeActivator
                 // R10: never twice, whatever led to it. A map that cannot be read does not count here: our entry says "for writing" only
                 // since all the others were read and this volume was found to be ours.
                 log($"volume {volume.Name} is not served again: another host has it active for writing, too");
-                GiveUp(slot);
+                looked &= GiveUp(slot, view, volume);
                 continue;
             }
             try
@@ -90,7 +93,7 @@ sealed partial class VolumeActivator
                     // Its lease ended with the life that held it, and may be somebody else's by now. What cannot be believed may have said so:
                     // a volume that is not served is asked for again, a second writer would not be noticed.
                     log($"volume {volume.Name} was active exclusively and is not served again: activate it again");
-                    GiveUp(slot);
+                    looked &= GiveUp(slot, view, volume);
                     continue;
                 }
                 await ServeAsync(view.Group, volume, slot, mode == ActivationMode.ReadOnly);
@@ -105,9 +108,26 @@ sealed partial class VolumeActivator
                     unseen = true;
                 }
                 // One that cannot be served must not take the others from their guests.
-                GiveUp(slot);
+                looked &= GiveUp(slot, view, volume);
                 log($"volume {volume.Name} is not served again: {broken.Message}");
             }
+        }
+        return looked;
+    }
+
+    /// <summary>R31: and what waits behind its end waits for nobody; what adopting finds may be a join away, which waits for the storage.</summary>
+    bool GiveUp(int slot, DomainView view, VolumeInfo volume)
+    {
+        GiveUp(slot);
+        try
+        {
+            Mapped?.FailWaiting(view.Group, view.Group.Find(volume.Name)!);
+            return true;
+        }
+        catch (IOException failed)
+        {
+            log($"what waits behind the end of volume {volume.Name} cannot be ended: {failed.Message}");
+            return false;
         }
     }
 
@@ -122,11 +142,11 @@ sealed partial class VolumeActivator
         }
     }
 
-    /// <summary>Once a device is seen that was not, or the metadata are settled: serves what is still marked as ours.</summary>
+    /// <summary>Once a device is seen that was not, or the metadata are settled: serves what is still marked as ours, and ends what is not.</summary>
     /// <returns>True when it was tried.</returns>
     public async Task<bool> RestoreLaterAsync()
     {
-        if (waiting.Count == 0 && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
+        if (restored && (!unseen || domain.Devices.Seen.Count == seenBefore) || !membership.HasSector)
         {
             return false;
         }

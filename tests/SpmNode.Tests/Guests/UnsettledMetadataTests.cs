@@ -1,5 +1,9 @@
 using OvirtSpm.LvmMetadata.Store;
+using OvirtSpm.Node.Activation.Mapped;
+using OvirtSpm.Node.Activation.Mapped.Tail;
+using OvirtSpm.Node.Tests.Activation.Mapped;
 using OvirtSpm.Node.Tests.Storage;
+using OvirtSpm.Volumes.SpmVolume;
 
 namespace OvirtSpm.Node.Tests.Guests;
 
@@ -102,6 +106,30 @@ public sealed class UnsettledMetadataTests : IAsyncLifetime
         await PassUntilAsync(host, later);
         var served = Assert.Single(host.Activator.Active);
         Assert.Contains((await host.Maps.ReadOwnAsync()).Active().ToList(), entry => entry.Slot == served.Slot);
+    }
+
+    /// R11, R17: it was confirmed dead, so its entry is gone, and nobody told its guest.
+    [Fact]
+    public async Task What_no_entry_covers_is_found_once_the_metadata_are_settled()
+    {
+        var kernel = new FakeDeviceMapper();
+        var former = await TestHost.JoinAsync(lun, 2, kernel, holds: true);
+        var active = await former.Activator.ActivateAsync(volumes[0], readOnly: false);
+        var guest = TailLayers.GuestOf(MapIdentity.Of(former.Domain.Group, former.Domain.Group.Find(volumes[0])!)).Uuid;
+        kernel.Set(kernel.Find(guest)! with { OpenCount = 1 });
+        var write = kernel.Write(guest, active.Export.AllocatedBytes / 512);
+        await former.Maps.SetAsync(active.Slot, ActivationMode.Inactive, former.Membership.Generation);
+
+        var host = await TestHost.JoinAsync(lun, 2, kernel, holds: true);
+        lun.Poke(header, before);
+        await PassUntilAsync(host, host.Activator.RestoreAsync());
+        Assert.Equal((false, null), (host.Activator.HasRestored, write.Result));
+
+        lun.Poke(header, after);
+        await PassUntilAsync(host, host.Activator.RestoreLaterAsync());
+        Assert.Equal((true, "EIO"), (host.Activator.HasRestored, write.Result));
+        Assert.Contains(host.Log, line => line.Contains("not marked active on the LUN", StringComparison.Ordinal));
+        Assert.False(await host.Activator.RestoreLaterAsync());
     }
 
     /// <summary>A node in its second life, which found the metadata unsettled; its first one served a volume.</summary>

@@ -180,6 +180,24 @@ public class TailedActivationTests
         Assert.False((await next.Maps.ReadOwnAsync()).IsIdle);
     }
 
+    /// R31: before a join, which may wait for the storage.
+    [Fact]
+    public async Task What_waits_in_a_volume_that_is_not_served_again_fails_at_once()
+    {
+        var (host, active) = await ActiveAsync();
+        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
+        var write = Write(Sectors + 5);
+        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
+        var own = kernel.Find(volume!.Uuid)!;
+        kernel.Set(own with { OpenCount = 0, Live = [own.Live[0] with { Parameters = "8:0 1" }] });
+        var next = await TestHost.JoinAsync(host.Lun, 2, kernel, holds: true);
+        Assert.True(new VolumeMaps(kernel, mapsNew: true, TimeProvider.System).HasHolds(host.Domain.Group.Uuid));
+        await next.Activator.RestoreAsync();
+        Assert.Empty(next.Activator.Active);
+        Assert.Equal(("EIO", true), (write.Result, next.Activator.HasRestored));
+        Assert.False((await next.Maps.ReadOwnAsync()).IsIdle);
+    }
+
     [Fact]
     public async Task What_somebody_else_let_go_is_held_again()
     {
