@@ -92,7 +92,7 @@ sealed class NodeVerbs : INodeVerbs
         if (request.HostId is null && await ActiveHereAsync(reference) is { } active)
         {
             var reply = await growth.GrowAsync(active.Volume, request.SizeBytes, CancellationToken.None, byPerson: true);
-            node.Guests.Grew(new(Domain.Uuid, active.Volume), reply.AllocatedBytes);
+            node.Guests.Grew(new(Domain.Uuid, active.Volume), active.Export.AllocatedBytes);
             return reply;
         }
         return await Leading().ExtendVolumeAsync(reference, request);

@@ -116,14 +116,33 @@ sealed class GuestService(
             throw Refusal.Invalid($"'{request.Qmp}' is not the path of a QMP socket: give the full path that QEMU was started with (-qmp unix:PATH,server=on,wait=off).");
         }
         var name = request.Name is { Length: > 0 } given ? given : Path.GetFileNameWithoutExtension(request.Qmp);
+        if (name.Length == 0 || name.Contains('/') || name is "." or "..")
+        {
+            // It is a part of the address by which the guest is forgotten.
+            throw Refusal.Invalid($"'{name}' cannot be a guest's name: give one without '/' (--name).");
+        }
         if (guests.TryGetValue(name, out var known) && known.Qmp != request.Qmp)
         {
             throw Refusal.Conflict($"a guest '{name}' is watched at {known.Qmp} already. Give this one another name.");
         }
-        var pauses = ResumeBehaviors.Policy(request, known?.Watch.State.Policy);
+        var pauses = ResumeBehaviors.Policy(request, Before(name, request.Qmp));
         var guest = guests.GetOrAdd(name, _ => Start(name, request.Qmp, pauses));
         known?.Watch.Use(pauses);
         return (guest, ResumeBehaviors.Request(request.Qmp, name, pauses));
+    }
+
+    /// <summary>What was asked for last: a guest's loop may not have got to it yet, and one of an earlier life may have no loop yet.</summary>
+    PausePolicy? Before(string name, string qmp)
+    {
+        try
+        {
+            return Kept().FirstOrDefault(guest => guest.Name == name && guest.Qmp == qmp) is { } asked ? ResumeBehaviors.Policy(asked, null) : null;
+        }
+        catch (Refusal)
+        {
+            // Written by another version.
+            return null;
+        }
     }
 
     /// <summary>Under the lock of the guests. Read once: a file that cannot be read later must not take those along that it still names.</summary>

@@ -54,7 +54,8 @@ public sealed class GuestServiceTests
         await first.StopAsync();
 
         var second = await ServiceAsync(roll);
-        // Somebody is quicker than the node's own start.
+        // Somebody is quicker than the node's own start. What is not said stays.
+        Assert.Equal(("kill", 200), Policy(second.Watch(new WatchGuestRequest("/run/a.qmp", null))));
         second.Watch(new WatchGuestRequest("/run/b.qmp", "b", "leave_paused"));
         await second.ForgetAsync("d");
         second.Restore();
@@ -75,6 +76,18 @@ public sealed class GuestServiceTests
         Assert.Contains(log, line => line.StartsWith("a node that starts again will not know who is watched", StringComparison.Ordinal));
         Assert.Single(guests.Guests());
         await guests.StopAsync();
+    }
+
+    [Theory]
+    [InlineData("a/b")]
+    [InlineData("..")]
+    [InlineData(null)]
+    public async Task A_name_by_which_it_could_not_be_forgotten_is_refused(string? name)
+    {
+        var guests = await ServiceAsync();
+        var refusal = Assert.Throws<Refusal>(() => guests.Watch(new WatchGuestRequest("/run/.qmp", name)));
+        Assert.Contains("cannot be a guest's name", refusal.Message, StringComparison.Ordinal);
+        Assert.Empty(guests.Guests());
     }
 
     static async Task<GuestService> ServiceAsync(IGuestRoll? roll = null, List<string>? log = null)
