@@ -38,7 +38,7 @@ sealed class VolumeTable
         {
             var group = Group;
             var volumes = VolumeCatalogue.Join(domain.Uuid, group.LogicalVolumes.Select(DomainView.Facts), slots.GetValueOrDefault);
-            if (volumes.All(volume => Torn(volume, group.Find(volume.Name)) is null))
+            if (!volumes.Any(volume => IsTorn(volume, group)))
             {
                 return new DomainView(domain, group, volumes);
             }
@@ -48,11 +48,24 @@ sealed class VolumeTable
     /// <summary>Finds one volume. A whole uuid is looked up directly, so that an extend does not cost a walk over all volumes.</summary>
     /// <exception cref="Refusal">Unknown or ambiguous.</exception>
     public VolumeInfo Find(string reference) =>
-        Guid.TryParseExact(reference, "D", out var uuid) && Group.Find(uuid.ToString()) is { } lv
-            ? Join(lv)
-            : View().Find(reference);
+        Guid.TryParseExact(reference, "D", out var uuid) && Find(uuid) is { } volume ? volume : View().Find(reference);
 
-    public VolumeInfo? Find(Guid volume) => Group.Find(volume.ToString()) is { } lv ? Join(lv) : null;
+    public VolumeInfo? Find(Guid volume)
+    {
+        while (true)
+        {
+            var group = Group;
+            if (group.Find(volume.ToString()) is not { } lv)
+            {
+                return null;
+            }
+            var joined = Join(group, lv);
+            if (!IsTorn(joined, group))
+            {
+                return joined;
+            }
+        }
+    }
 
     /// <summary>Takes the first slot that neither a volume nor a creation under way has.</summary>
     public int ReserveSlot()
@@ -119,33 +132,22 @@ sealed class VolumeTable
 
     async Task ReadSlotAsync(int slot) => slots[slot] = await new SlotStore(domain.Slots, domain.Uuid).ReadAsync(slot);
 
-    VolumeInfo Join(LogicalVolume lv)
-    {
-        while (true)
-        {
-            var joined = VolumeCatalogue.Join(domain.Uuid, Lineage(lv).Select(DomainView.Facts), slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
-                ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
-            if (Torn(joined, lv) is not { } now)
-            {
-                return joined;
-            }
-            lv = now;
-        }
-    }
+    VolumeInfo Join(VolumeGroup group, LogicalVolume lv) =>
+        VolumeCatalogue.Join(domain.Uuid, Lineage(group, lv).Select(DomainView.Facts), slots.GetValueOrDefault).FirstOrDefault(volume => volume.Name == lv.Name)
+            ?? throw Refusal.Invalid($"'{lv.Name}' is a special volume of the domain; it is not a virtual disk.");
 
     /// <summary>An LV of before a change and a slot of after it fit together badly: a raw disk that has grown meanwhile looks as if its LV had been cut.</summary>
-    /// <returns>The LV of now, when that may be what is wrong.</returns>
-    LogicalVolume? Torn(VolumeInfo joined, LogicalVolume? was) => joined.Problems.Count > 0 && Group.Find(joined.Name) is { } now && !ReferenceEquals(now, was) ? now : null;
+    bool IsTorn(VolumeInfo joined, VolumeGroup group) => joined.Problems.Count > 0 && !ReferenceEquals(Group.Find(joined.Name), group.Find(joined.Name));
 
     /// <summary>The volume and all below it: without them its chain would be called broken. During a merge a slot names another parent than the tag.</summary>
-    List<LogicalVolume> Lineage(LogicalVolume lv)
+    List<LogicalVolume> Lineage(VolumeGroup group, LogicalVolume lv)
     {
         var lineage = new List<LogicalVolume> { lv };
         for (var at = 0; at < lineage.Count; at++)
         {
             var tags = VolumeTags.Parse(lineage[at].Tags, out _);
             var inSlot = tags.Slot is { } slot && slots.TryGetValue(slot, out var reading) ? reading.Slot?.Parent : null;
-            foreach (var parent in new[] { tags.Parent, inSlot }.OfType<Guid>().Select(parent => Group.Find(parent.ToString())).OfType<LogicalVolume>())
+            foreach (var parent in new[] { tags.Parent, inSlot }.OfType<Guid>().Select(parent => group.Find(parent.ToString())).OfType<LogicalVolume>())
             {
                 if (!lineage.Contains(parent))
                 {
