@@ -13,7 +13,7 @@ internal static class SkeletonParser
     {
         var items = ImmutableArray.CreateBuilder<SkeletonItem>();
         // The same one that the volumes were read from: were it another, writing would lose them.
-        var lvSection = tree.Find(vg, "logical_volumes"u8) is var lvs and not 0 && tree.IsSection(lvs) ? lvs : 0;
+        var lvSection = tree.FindSection(vg, "logical_volumes"u8);
         var pvAt = 0;
         for (var node = tree[vg].FirstChild; node != 0; node = tree[node].Next)
         {

@@ -45,8 +45,8 @@ internal static class VolumeGroupParser
             return "the group's extent_size is missing or out of range";
         }
         var statusEntry = tree.Find(vg, "status"u8);
-        var pvSection = tree.Find(vg, "physical_volumes"u8);
-        if (statusEntry == 0 || pvSection == 0 || !tree.IsSection(pvSection))
+        var pvSection = tree.FindSection(vg, "physical_volumes"u8);
+        if (statusEntry == 0 || pvSection == 0)
         {
             return "the group's status or physical_volumes is missing";
         }
@@ -56,7 +56,7 @@ internal static class VolumeGroupParser
             return pvProblem;
         }
         context.PhysicalVolumes = pvs;
-        if (ParseVolumes(context, tree.Find(vg, "logical_volumes"u8), out var volumes, out var byName) is { } lvProblem)
+        if (ParseVolumes(context, tree.FindSection(vg, "logical_volumes"u8), out var volumes, out var byName) is { } lvProblem)
         {
             return lvProblem;
         }

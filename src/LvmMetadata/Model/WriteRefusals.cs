@@ -62,7 +62,12 @@ internal static class WriteRefusals
     private static string? SectionProblem(ConfigTree tree, int vg, string name)
     {
         var ascii = System.Text.Encoding.ASCII.GetBytes(name);
-        var problem = tree.CountOf(vg, ascii) > 1 ? "stands there twice" : tree.Find(vg, ascii) is var found and not 0 && !tree.IsSection(found) ? "is not a section" : null;
+        var problem = tree.CountOf(vg, ascii) switch
+        {
+            > 1 => "stands there twice",
+            1 when tree.FindSection(vg, ascii) == 0 => "is not a section",
+            _ => null,
+        };
         return problem is null ? null : $"the group's '{name}' {problem}; restore the group from a backup (vgcfgrestore), and let no tool rewrite it before";
     }
 

@@ -69,6 +69,9 @@ internal sealed class ConfigTree : IDisposable
         return 0;
     }
 
+    /// <summary>As <see cref="Find"/>, where that is a section; else 0.</summary>
+    public int FindSection(int section, ReadOnlySpan<byte> name) => Find(section, name) is var found && IsSection(found) ? found : 0;
+
     public int CountOf(int section, ReadOnlySpan<byte> name)
     {
         var found = 0;
