@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OvirtSpm.Tests;
 using OvirtSpm.Leases.OnDisk;
+using OvirtSpm.Tests;
 
 namespace OvirtSpm.Leases.Tests;
 

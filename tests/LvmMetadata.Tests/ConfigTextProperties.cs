@@ -1,13 +1,13 @@
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
-using OvirtSpm.Tests;
 using LvmMetadata.Tests.Support;
 using OvirtSpm.LvmMetadata.Edit;
 using OvirtSpm.LvmMetadata.Model;
 using OvirtSpm.LvmMetadata.OnDisk;
 using OvirtSpm.LvmMetadata.Store;
 using OvirtSpm.LvmMetadata.Text;
+using OvirtSpm.Tests;
 
 namespace LvmMetadata.Tests;
 
@@ -82,7 +82,7 @@ public sealed class ConfigTextProperties
             }
             read++;
             var nul = Array.IndexOf(text, (byte)0);
-            Assert.Equal(nul < 0 ? text : text[..nul], TextOf(group!));
+            Assert.Equal(nul < 0 ? text : text[..nul], Lab.TextOf(group!));
             if (group!.WriteRefusal is null)
             {
                 edited++;
@@ -152,15 +152,8 @@ public sealed class ConfigTextProperties
         _ = draft.CreateLinear("zz_new", Lab.Uuid(900), 1, ["t"], TestClock.Now, "h");
         _ = draft.ChangeVgTags([], ["zz"]);
         var built = draft.Build(group.Seqno + 1, 3, TestClock.Now, "d", "h");
-        Assert.Null(VolumeGroup.TryParse(TextOf(built), out var again));
+        Assert.Null(VolumeGroup.TryParse(Lab.TextOf(built), out var again));
         NaiveGroup.CheckSame(built, again!);
-    }
-
-    private static byte[] TextOf(VolumeGroup group)
-    {
-        var bytes = new byte[group.TextLength];
-        Assert.Equal(bytes.Length, group.WriteText(bytes));
-        return bytes;
     }
 
     private static void WriteItems(Random random, StringBuilder text, StringBuilder expected, int depth)

@@ -90,12 +90,7 @@ public sealed class DraftOwnerTests
 
     private static VolumeGroup Built(VolumeGroupDraft draft) => draft.Build(draft.From.Seqno, 3, TestClock.Now, "test", "host");
 
-    private static string Text(VolumeGroup group)
-    {
-        var bytes = new byte[group.TextLength];
-        Assert.Equal(bytes.Length, group.WriteText(bytes));
-        return Encoding.ASCII.GetString(bytes);
-    }
+    private static string Text(VolumeGroup group) => Encoding.ASCII.GetString(Lab.TextOf(group));
 
     /// <summary>The values of a built group are those that its text has.</summary>
     private static void AssertAsParsed(VolumeGroup built)

@@ -144,6 +144,9 @@ public sealed class DraftTests
         Assert.Equal(read.PhysicalVolumes.Count(pv => pv.IsAllocatable), layouts[0].Split(' ').Select(place => place[0]).Distinct().Count());
     }
 
+    /// <summary>The text of a group on one device, as stock lvm2 wrote it.</summary>
+    private static string OnePv() => Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+
     private static async Task<MetadataStore> Open(MemoryPv pv) =>
         Assert.IsType<OpenOutcome.Opened>(await MetadataStore.OpenAsync([pv], new TestClock(), "h")).Store;
 
@@ -151,7 +154,7 @@ public sealed class DraftTests
     [Fact]
     public void A_physical_volume_of_more_bytes_than_can_be_counted_is_refused()
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz"));
+        var text = OnePv();
         text = Regex.Replace(Regex.Replace(text, "extent_size = [0-9]+", "extent_size = 4294967295"), @"\bpe_count = [0-9]+", "pe_count = 4294967295");
         Assert.Contains("pe_start or pe_count", VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out _));
     }
@@ -159,7 +162,7 @@ public sealed class DraftTests
     [Fact]
     public async Task Unknown_keys_sections_and_comments_survive_an_edit_of_everything_around_them()
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        var text = OnePv();
         text = text.Replace("max_lv = 0", "max_lv = 0\nzz_key = [1, \"x\"] # why\nzz_section { a = 1 }")
             .Replace("extent_count = 4\n", "extent_count = 4\nzz_in_segment = 7\n").Replace("creation_time = 1795168468\ncreation_host", "zz_in_lv = 'q'\ncreation_time = 1795168468\ncreation_host")
             .Replace("version = 1\n", "version = 1\nzz_trailer = 5\n");
@@ -169,8 +172,7 @@ public sealed class DraftTests
         Assert.IsType<EditOutcome.Done>(draft.ChangeTags("root", [], ["a"]));
         Assert.IsType<EditOutcome.Done>(draft.ChangeVgTags([], ["v"]));
         var built = draft.Build(9, 4, TestClock.Now, "d", "h");
-        var bytes = new byte[built.TextLength];
-        built.WriteText(bytes);
+        var bytes = Lab.TextOf(built);
         var again = Encoding.ASCII.GetString(bytes);
         foreach (var kept in new[] { "zz_key = [1, \"x\"] # why\nzz_section { a = 1 }", "zz_in_segment = 7", "zz_in_lv = 'q'", "zz_trailer = 5" })
         {
@@ -189,7 +191,7 @@ public sealed class DraftTests
     [InlineData("zz_key = 1 # why\n", "description = ")]
     public void What_stands_where_lvm2_puts_nothing_survives_a_volume_that_comes_and_goes(string kept, string before)
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        var text = OnePv();
         text = text[..text.IndexOf("\n\nlogical_volumes {", StringComparison.Ordinal)] + "\n\n\n}" + text[text.IndexOf("\n# Generated", StringComparison.Ordinal)..];
         text = text.Replace(before, kept + before);
         Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out var group));
@@ -198,8 +200,7 @@ public sealed class DraftTests
             var draft = new VolumeGroupDraft(group!);
             Assert.IsType<EditOutcome.Done>(step(draft));
             var built = draft.Build(group!.Seqno + 1, 3, TestClock.Now, "d", "h");
-            var bytes = new byte[built.TextLength];
-            built.WriteText(bytes);
+            var bytes = Lab.TextOf(built);
             Assert.Contains("zz_key = 1", Encoding.ASCII.GetString(bytes));
             Assert.Null(VolumeGroup.TryParse(bytes, out group));
             NaiveGroup.CheckSame(built, group!);
@@ -209,12 +210,11 @@ public sealed class DraftTests
     [Fact]
     public void A_string_that_ends_right_before_a_key_is_no_part_of_its_name()
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        var text = OnePv();
         text = text.Replace("description = ", "description = \"\"zz_key = 1\nzz_old = ");
         Assert.Null(VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text), out var group));
         var built = new VolumeGroupDraft(group!).Build(group!.Seqno + 1, 3, TestClock.Now, "d", "h");
-        var bytes = new byte[built.TextLength];
-        built.WriteText(bytes);
+        var bytes = Lab.TextOf(built);
         Assert.Contains("\nzz_key = 1\n", Encoding.ASCII.GetString(bytes));
         Assert.Null(VolumeGroup.TryParse(bytes, out _));
     }
@@ -236,14 +236,12 @@ public sealed class DraftTests
     [InlineData("logical_volumes {", "zz_key = 1 logical_volumes = 8192\nzz_section {", "not a section")]
     public void What_lvm2_would_not_write_or_read_back_is_not_written(string from, string to, string reason)
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        var text = OnePv();
         Assert.Contains(from, text);
         var changed = Encoding.ASCII.GetBytes(text.Replace(from, to));
         Assert.Null(VolumeGroup.TryParse(changed, out var group));
         Assert.Contains(reason, group!.WriteRefusal);
-        var again = new byte[group.TextLength];
-        Assert.Equal(changed.Length, group.WriteText(again));
-        Assert.Equal(changed, again);
+        Assert.Equal(changed, Lab.TextOf(group));
         Assert.Throws<InvalidOperationException>(() => new VolumeGroupDraft(group).Build(5, 1, TestClock.Now, "", ""));
         Assert.IsType<EditOutcome.Refused>(new VolumeGroupDraft(group).Extend("root", 9));
     }
@@ -260,7 +258,7 @@ public sealed class DraftTests
     [InlineData("vgone {", "# c\nvgone {", "does not begin with the name")]
     public void What_lvm2_would_not_read_is_not_read(string from, string to, string reason)
     {
-        var text = Encoding.ASCII.GetString(new FixtureFolder("f01-single-pv").Unpack("pv0.mda1.slot0.txt.gz")).TrimEnd('\0');
+        var text = OnePv();
         Assert.Contains(from, text);
         Assert.Contains(reason, VolumeGroup.TryParse(Encoding.ASCII.GetBytes(text.Replace(from, to)), out var group));
         Assert.Null(group);

@@ -163,10 +163,7 @@ public sealed class NewPhysicalVolumeTests
             {
                 Assert.IsType<EditOutcome.Done>(draft.CreateLinear($"v{i}", Lab.Uuid(100_000 + i), 1 + (i % 3), [], TestClock.Now, "h"));
             }
-            var built = draft.Build(group.Seqno + 1, 2, TestClock.Now, "d", "h");
-            var text = new byte[built.TextLength];
-            built.WriteText(text);
-            return text;
+            return Lab.TextOf(draft.Build(group.Seqno + 1, 2, TestClock.Now, "d", "h"));
         }).ToList();
         Assert.Equal(layouts[0], layouts[1]);
         Assert.Null(VolumeGroup.TryParse(layouts[0], out var read));

@@ -84,8 +84,7 @@ public sealed class StoreRestoreTests
 
     private static VolumeGroup Changed(VolumeGroup group, string from, string to)
     {
-        var text = new byte[group.TextLength];
-        group.WriteText(text);
+        var text = Lab.TextOf(group);
         if (from.Length > 0)
         {
             text = Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(text).Replace(from, to, StringComparison.Ordinal));

@@ -46,14 +46,19 @@ public static class Lab
         return draft;
     }
 
+    public static byte[] TextOf(VolumeGroup group)
+    {
+        var text = new byte[group.TextLength];
+        Assert.Equal(text.Length, group.WriteText(text));
+        return text;
+    }
+
     /// <summary>As stock lvm2 does it: the next seqno in both copies, right behind the live text, private keys dropped.</summary>
     public static async Task ForeignWriteAsync(MemoryPv pv, VolumeGroupDraft draft)
     {
         var read = await MetadataReader.ReadAsync([pv]);
         var built = draft.Build(read.Group!.Seqno + 1, read.Group.Epoch ?? 0, TestClock.Now, "lvchange", "stock");
-        var text = new byte[built.TextLength];
-        built.WriteText(text);
-        var plain = System.Text.Encoding.ASCII.GetString(text).Replace($"\nspm_epoch = {built.Epoch}", "", StringComparison.Ordinal);
+        var plain = System.Text.Encoding.ASCII.GetString(TextOf(built)).Replace($"\nspm_epoch = {built.Epoch}", "", StringComparison.Ordinal);
         var bytes = System.Text.Encoding.ASCII.GetBytes(plain + "\0");
         foreach (var copy in read.Copies)
         {

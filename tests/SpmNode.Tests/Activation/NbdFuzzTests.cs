@@ -1,8 +1,8 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OvirtSpm.Tests;
 using OvirtSpm.Node.Activation;
 using OvirtSpm.Node.Activation.Nbd;
+using OvirtSpm.Tests;
 
 namespace OvirtSpm.Node.Tests.Activation;
 

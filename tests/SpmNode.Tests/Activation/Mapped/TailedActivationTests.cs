@@ -139,11 +139,7 @@ public class TailedActivationTests
     [Fact]
     public async Task What_waits_when_the_node_is_killed_is_found_by_its_next_life_and_goes_on()
     {
-        var (host, active) = await ActiveAsync();
-        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
-        var write = Write(Sectors + 5);
-        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
-
+        var (host, active, write) = await WaitingAsync();
         var next = await TestHost.JoinAsync(host.Lun, 2, kernel, holds: true);
         Answer(next, host.Spm);
         await next.Activator.RestoreAsync();
@@ -169,10 +165,7 @@ public class TailedActivationTests
     [Fact]
     public async Task What_waits_in_a_map_that_no_activation_stands_behind_fails()
     {
-        var (host, active) = await ActiveAsync();
-        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
-        var write = Write(Sectors + 5);
-        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
+        var (host, _, write) = await WaitingAsync();
         var next = await TestHost.JoinAsync(host.Lun, 2, kernel, holds: true);
         await next.Maps.AdoptAsync(next.Membership.Generation);
         Assert.Equal("EIO", write.Result);
@@ -184,10 +177,7 @@ public class TailedActivationTests
     [Fact]
     public async Task What_waits_in_a_volume_that_is_not_served_again_fails_at_once()
     {
-        var (host, active) = await ActiveAsync();
-        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
-        var write = Write(Sectors + 5);
-        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
+        var (host, _, write) = await WaitingAsync();
         var own = kernel.Find(volume!.Uuid)!;
         kernel.Set(own with { OpenCount = 0, Live = [own.Live[0] with { Parameters = "8:0 1" }] });
         var next = await TestHost.JoinAsync(host.Lun, 2, kernel, holds: true);
@@ -255,6 +245,16 @@ public class TailedActivationTests
         volume = MapIdentity.Of(host.Domain.Group, host.Domain.Group.Find($"{id}")!);
         kernel.Set(kernel.Find(Guest)! with { OpenCount = 1 });
         return (host, active);
+    }
+
+    /// <summary>And a write of its guest behind the end, which nobody answers.</summary>
+    async Task<(TestHost Host, ActiveVolume Active, FakeWrite Write)> WaitingAsync()
+    {
+        var (host, active) = await ActiveAsync();
+        host.AskForHeld = (_, _, _) => Task.FromResult(GrowthAnswer.Later);
+        var write = Write(Sectors + 5);
+        await PassUntilAsync(host, () => active.Export.HeldWrites == 1);
+        return (host, active, write);
     }
 
     /// <summary>The header of a qcow2 image with its first clusters in use.</summary>
